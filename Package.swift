@@ -1,0 +1,101 @@
+// swift-tools-version: 6.3
+import PackageDescription
+
+// `GIMBAL_CORE=1` leaves out everything that needs the server packages, so that the pure targets,
+// signing and storage build and test in seconds (`make test-core`).
+let coreOnly = Context.environment["GIMBAL_CORE"] == "1"
+
+let settings: [SwiftSetting] = [
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+func library(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+func program(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .executableTarget(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = []) -> Target {
+    .testTarget(name: name, dependencies: dependencies, resources: resources, swiftSettings: settings)
+}
+
+let package = Package(
+    name: "Gimbal",
+    products: [
+        .library(name: "GimbalCRDT", targets: ["GimbalCRDT"]),
+        .library(name: "GimbalWire", targets: ["GimbalWire"]),
+        .library(name: "GimbalSigning", targets: ["GimbalSigning"]),
+        .library(name: "GimbalReplication", targets: ["GimbalReplication"]),
+        .library(name: "GimbalStorage", targets: ["GimbalStorage"]),
+        .library(name: "GimbalRocksDB", targets: ["GimbalRocksDB"]),
+        .library(name: "GimbalStore", targets: ["GimbalStore"]),
+    ],
+    targets: [
+        .systemLibrary(name: "CSodium", pkgConfig: "libsodium", providers: [.apt(["libsodium-dev"]), .brew(["libsodium"])]),
+        .systemLibrary(name: "CRocksDB", pkgConfig: "rocksdb", providers: [.apt(["librocksdb-dev"]), .brew(["rocksdb"])]),
+        library("GimbalCRDT"),
+        library("GimbalWire", ["GimbalCRDT"]),
+        library("GimbalSigning", ["GimbalCRDT", "GimbalWire", "CSodium"]),
+        library("GimbalReplication", ["GimbalCRDT", "GimbalWire"]),
+        library("GimbalStorage"),
+        library("GimbalRocksDB", ["GimbalStorage", "CRocksDB"]),
+        library(
+            "GimbalStore",
+            ["GimbalCRDT", "GimbalWire", "GimbalSigning", "GimbalReplication", "GimbalStorage", "GimbalRocksDB"]),
+        tests("GimbalCRDTTests", ["GimbalCRDT"]),
+        tests("GimbalWireTests", ["GimbalCRDT", "GimbalWire", "GimbalSigning"]),
+        tests("GimbalReplicationTests", ["GimbalCRDT", "GimbalWire", "GimbalSigning", "GimbalReplication"]),
+        tests("GimbalStorageTests", ["GimbalStorage", "GimbalRocksDB"]),
+        tests(
+            "GimbalStoreTests",
+            ["GimbalCRDT", "GimbalWire", "GimbalSigning", "GimbalReplication", "GimbalStorage", "GimbalStore"]),
+    ],
+    swiftLanguageModes: [.v6]
+)
+
+if !coreOnly {
+    package.products += [
+        .library(name: "GimbalHTTP", targets: ["GimbalHTTP"]),
+        .executable(name: "pivot", targets: ["pivot"]),
+        .executable(name: "node", targets: ["node"]),
+        .executable(name: "gimbal", targets: ["gimbal"]),
+    ]
+    package.dependencies += [
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    ]
+    package.targets += [
+        library(
+            "GimbalHTTP",
+            [
+                "GimbalCRDT", "GimbalWire", "GimbalSigning", "GimbalReplication", "GimbalStorage", "GimbalStore",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
+                .product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HummingbirdCore", package: "hummingbird"),
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "Configuration", package: "swift-configuration"),
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ]),
+        program("pivot", ["GimbalHTTP", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
+        program("node", ["GimbalHTTP", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
+        program("gimbal", ["GimbalHTTP", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
+    ]
+}

@@ -1,0 +1,6 @@
+import ArgumentParser
+import AsyncHTTPClient
+import Configuration
+import Hummingbird
+import NIOHTTPTypesHTTP1
+import ServiceLifecycle
