@@ -1,0 +1,80 @@
+/// The whole state of a space as a value in memory: what tests, the simulator and small embedded uses merge.
+///
+/// Servers hold the same parts in storage and apply the same rules path by path (GimbalReplication).
+/// Delta-state CRDTs with a causal context: P. S. Almeida, A. Shoker, C. Baquero, "Delta State Replicated Data Types", 2018.
+public struct SpaceState: Equatable, Sendable {
+    public private(set) var versionVector: VersionVector
+    public private(set) var paths: [Path: PathState]
+    /// Dots that are covered and had no effect, with the reason, until an accepted operation observes them.
+    public private(set) var refused: [Dot: String]
+
+    public init(versionVector: VersionVector = VersionVector(), paths: [Path: PathState] = [:], refused: [Dot: String] = [:]) {
+        self.versionVector = versionVector
+        self.paths = paths
+        self.refused = refused
+    }
+
+    /// Applies the next operation of a replica.
+    ///
+    /// - Returns: false, with nothing changed, for a dot that is covered already (a replay).
+    /// - Precondition: the dot extends its replica's head; what it observes is covered. Both are checked for whole deltas.
+    @discardableResult
+    public mutating func apply(_ effect: Effect, to path: Path, headerHash: Digest = .zero) -> Bool {
+        let dot = effect.dot
+        guard !versionVector.covers(dot) else { return false }
+        precondition(dot.sequence == versionVector[dot.replica].sequence + 1, "a delta extends its replica's head")
+        paths[path] = PathState.applying(effect, to: paths[path])
+        for observed in effect.observed { refused[observed] = nil }
+        versionVector.advance(dot.replica, to: Head(sequence: dot.sequence, headerHash: headerHash))
+        return true
+    }
+
+    /// Covers a dot without effect.
+    public mutating func refuse(_ dot: Dot, reason: String, headerHash: Digest = .zero) {
+        guard !versionVector.covers(dot) else { return }
+        refused[dot] = reason
+        versionVector.advance(dot.replica, to: Head(sequence: dot.sequence, headerHash: headerHash))
+    }
+
+    /// The join of two states (a refill): nothing that one side removed on purpose comes back.
+    public func joined(_ other: SpaceState) -> SpaceState {
+        var joined = SpaceState(versionVector: versionVector)
+        joined.versionVector.merge(other.versionVector)
+        let isGoneHere = { (dot: Dot) in versionVector.covers(dot) && refused[dot] == nil }
+        let isGoneThere = { (dot: Dot) in other.versionVector.covers(dot) && other.refused[dot] == nil }
+        for path in Set(paths.keys).union(other.paths.keys) {
+            joined.paths[path] = Self.join(paths[path], other.paths[path], isGoneHere: isGoneHere, isGoneThere: isGoneThere)
+        }
+        for (dot, reason) in refused {
+            if let twin = other.refused[dot] {
+                joined.refused[dot] = min(reason, twin)
+            } else if !other.versionVector.covers(dot) {
+                joined.refused[dot] = reason
+            }
+        }
+        for (dot, reason) in other.refused where refused[dot] == nil && !versionVector.covers(dot) {
+            joined.refused[dot] = reason
+        }
+        return joined
+    }
+
+    private static func join(
+        _ here: PathState?, _ there: PathState?, isGoneHere: (Dot) -> Bool, isGoneThere: (Dot) -> Bool
+    ) -> PathState? {
+        switch (here, there) {
+        case (.register(let left), .register(let right)):
+            return .register(left.joined(right))
+        case (.register(let only), nil):
+            return isGoneThere(only.write.dot) ? nil : here
+        case (nil, .register(let only)):
+            return isGoneHere(only.write.dot) ? nil : there
+        default:
+            let joined = member(here).joined(member(there), isGoneHere: isGoneHere, isGoneThere: isGoneThere)
+            return joined.isPresent ? .member(joined) : nil
+        }
+    }
+
+    private static func member(_ state: PathState?) -> Member {
+        if case .member(let member) = state { member } else { Member() }
+    }
+}

@@ -1,0 +1,102 @@
+import GimbalCRDT
+import GimbalWire
+
+/// The way up: sealing the outbox, one push in flight, and what the pivot's answers mean.
+extension NodeCore {
+    /// At most this many bytes of operations in one push.
+    static let pushTargetDeltas = 64
+
+    /// When nothing is on its way, what this step wrote is sealed in the same commit and can leave at once.
+    mutating func sealWhatWasWritten(_ step: inout NodeStep) {
+        guard push == .idle, investigation == .none, let first = step.added.first,
+            first.sequence == sealedThrough + 1
+        else { return }
+        appendSealed(step.added, &step)
+    }
+
+    mutating func seal(_ operations: [PendingOperation], _ step: inout NodeStep) {
+        guard push == .sealing else { return }
+        push = .idle
+        guard investigation == .none, operations.first?.sequence == sealedThrough + 1 else { return }
+        appendSealed(operations, &step)
+    }
+
+    private mutating func appendSealed(_ operations: [PendingOperation], _ step: inout NodeStep) {
+        var remaining = operations[...]
+        while !remaining.isEmpty {
+            let part = remaining.prefix(Sealing.prefixLength(of: remaining))
+            remaining = remaining.dropFirst(part.count)
+            let previous = chain.last?.headerHash ?? receiptHead.headerHash
+            let delta = Sealing.seal(part, of: replica, in: base.space, after: previous, with: signer, primitives)
+            let link = SealedLink(
+                firstSequence: delta.header.firstSequence, lastSequence: delta.header.lastSequence,
+                headerHash: delta.verified.headerHash)
+            chain.append(link)
+            step.addedSealed.append(SealedOutboxDelta(link: link, delta: delta.verified))
+        }
+    }
+
+    /// Starts the next push or sealing when nothing is on its way.
+    mutating func continuePush(_ step: inout NodeStep) {
+        guard push == .idle, investigation == .none, record.isReady || readyTarget != nil else { return }
+        let waiting = chain.filter { $0.firstSequence > offeredThrough }.prefix(Self.pushTargetDeltas)
+        if let last = waiting.last {
+            push = .inFlight(through: last.lastSequence)
+            step.effects.append(.push(cursor, firstSequences: waiting.map(\.firstSequence)))
+        } else if sealedThrough + 1 < writer.nextSequence {
+            push = .sealing
+            step.effects.append(.seal(from: sealedThrough + 1))
+        }
+    }
+
+    /// What the answer to the push in flight means.
+    mutating func settle(_ answer: Answer, _ step: inout NodeStep) {
+        guard case .inFlight(let through) = push else { return }
+        push = .idle
+        switch answer.verdict {
+        case .accepted:
+            offeredThrough = through
+            receiptsExpectedBy = answer.place
+            clearFault(&step)
+        case .head:
+            settle(head: answer.head, answer, &step)
+        case .dependency:
+            // Only dots of the base are observed, so the pivot had them once.
+            pause(.pivotLost(detail: answer.detail), &step)
+        case .refill:
+            pause(.pivotLost(detail: answer.detail), &step)
+        case .malformed, .badSignature, .notAMember, .wrongSpace, .gone, .current:
+            pause(.refused(answer.verdict, detail: answer.detail), &step)
+        }
+    }
+
+    private mutating func pause(_ fault: NodeFault, _ step: inout NodeStep) {
+        push = .paused
+        raise(fault, &step)
+    }
+
+    /// The pivot holds another head of this replica than the push extends; the own chain tells what that means.
+    private mutating func settle(head: Head, _ answer: Answer, _ step: inout NodeStep) {
+        if head == receiptHead {
+            if offeredThrough == head.sequence {
+                pause(.refused(.head, detail: "the pivot refuses what extends the head that it names"), &step)
+            }
+            offeredThrough = head.sequence
+        } else if chain.contains(where: { $0.lastSequence == head.sequence && $0.headerHash == head.headerHash }) {
+            offeredThrough = head.sequence
+            receiptsExpectedBy = answer.place
+        } else if head.sequence < receiptHead.sequence {
+            pause(.pivotLost(detail: "it holds \(head.sequence) of this node's operations, and once held \(receiptHead.sequence)"), &step)
+        } else {
+            // Neither in the chain nor behind it: this folder was copied, or is an older one.
+            beginInvestigation(until: answer.place, &step)
+        }
+    }
+
+    /// A delta whose receipt has not come although the pull is past the place where it must be is offered again.
+    mutating func offerAgainWhatIsMissing() {
+        guard let expected = receiptsExpectedBy, base.position >= expected.position else { return }
+        receiptsExpectedBy = nil
+        offeredThrough = receiptHead.sequence
+    }
+}

@@ -1,0 +1,101 @@
+import GimbalCRDT
+import GimbalWire
+
+/// What a node does when the log holds other operations under its own name: its folder was copied, or is an older one.
+///
+/// It pulls to the log's end with the bodies of its own deltas. An own operation counts as accepted only if the log holds the
+/// same bytes under its dot. If all that the log holds equals own operations, the rest is sealed after the accepted head with
+/// its dots unchanged; otherwise it is written again in its order under a new incarnation, stamps and paths kept.
+extension NodeCore {
+    /// A receipt names what was not sealed here.
+    mutating func askForEnd(_ step: inout NodeStep) {
+        guard investigation == .none else { return }
+        investigation = .asking
+        step.effects.append(.investigate)
+    }
+
+    mutating func investigate(_ until: Cursor, _ step: inout NodeStep) {
+        guard investigation == .asking else { return }
+        beginInvestigation(until: until, &step)
+    }
+
+    mutating func beginInvestigation(until: Cursor, _ step: inout NodeStep) {
+        push = .paused
+        investigation = .pulling(until: until)
+        step.effects.append(.follow(withOwnBodies: true))
+        endInvestigation(&step)
+    }
+
+    /// Once the base is at the log's end, everything that is known of the own past is known.
+    mutating func endInvestigation(_ step: inout NodeStep) {
+        guard case .pulling(let until) = investigation, base.position >= until.position else { return }
+        let head = receiptHead
+        let isSpoiled = record.spoiledFrom > 0 || head.sequence >= writer.nextSequence
+        if isSpoiled {
+            if record.spoiledFrom == 0 { record.spoiledFrom = writer.nextSequence }
+            investigation = .reissuing
+            step.isRecordChanged = true
+            step.effects.append(.reissue)
+        } else {
+            investigation = .none
+            push = .idle
+            offeredThrough = head.sequence
+            receiptsExpectedBy = nil
+            if chain.first.map({ $0.firstSequence != head.sequence + 1 }) ?? false {
+                step.removedSealed += chain.map(\.firstSequence)
+                chain = []
+            }
+            step.effects.append(.follow(withOwnBodies: false))
+        }
+    }
+
+    /// Writes everything pending again, in its order, under a new incarnation.
+    ///
+    /// The stamps stay: it was the dots that were spoiled, not the time. What the log holds of the old incarnation and this
+    /// node wrote itself was observed without being named; from the new incarnation it must be named.
+    mutating func reissue(
+        _ operations: [PendingOperation], _ step: inout NodeStep, using random: inout some RandomNumberGenerator
+    ) {
+        guard investigation == .reissuing else { return }
+        let old = replica
+        let firstForeign = record.spoiledFrom
+        writer = Writer(
+            replica: ReplicaID(author: signer.author, incarnation: random.next()), nextSequence: 1, clock: writer.clock,
+            primitives)
+        var reissued: [PendingOperation] = []
+        for operation in operations {
+            var renamed = operation
+            renamed.sequence = writer.nextSequence
+            writer.nextSequence += 1
+            if !operation.path.isRegister {
+                let ownAccepted = (step.states.states[operation.path]?.writes ?? []).map(\.dot)
+                    .filter { $0.replica == old && $0.sequence < min(firstForeign, operation.sequence) }
+                renamed.observed = Set(operation.observed).union(ownAccepted).sorted()
+            }
+            reissued.append(renamed)
+        }
+        rebuild(reissued, replacing: operations, &step)
+        step.removedSealed += chain.map(\.firstSequence)
+        chain = []
+        record.incarnation = writer.replica.incarnation
+        record.spoiledFrom = 0
+        investigation = .none
+        push = .idle
+        offeredThrough = 0
+        receiptsExpectedBy = nil
+        step.effects.append(.follow(withOwnBodies: false))
+    }
+
+    private func rebuild(
+        _ reissued: [PendingOperation], replacing operations: [PendingOperation], _ step: inout NodeStep
+    ) {
+        // Removals come before additions of the same numbers: the store applies them in that order.
+        step.removedPending += operations.map(\.sequence)
+        step.added += reissued
+        step.states.pending = Dictionary(uniqueKeysWithValues: reissued.map { ($0.sequence, $0) })
+        for (path, group) in Dictionary(grouping: reissued, by: \.path) {
+            step.states.setOverlay(path, .replaying(group, of: replica, over: step.states.states[path]))
+            step.published.insert(path)
+        }
+    }
+}

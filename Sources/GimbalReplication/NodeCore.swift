@@ -1,0 +1,224 @@
+import GimbalCRDT
+import GimbalWire
+
+/// A node of one space as a value: inputs in, directives out.
+///
+/// Its base is exactly the pivot's state at its cursor, moved by pages of the log alone; its outbox holds what was written
+/// here and has no receipt yet; what clients see is the outbox replayed over the base. It knows no clock, dice, disk or
+/// network, and a step that could not be committed is undone by putting the value before it back.
+public struct NodeCore: Sendable {
+    public internal(set) var base: SpaceBase
+    public internal(set) var record: NodeRecord
+    /// Sealed deltas without a receipt, in the order of the chain.
+    public internal(set) var chain: [SealedLink]
+    public internal(set) var fault: NodeFault?
+    let signer: any Signer
+    let primitives: any Primitives
+
+    var writer: Writer
+    /// Everything up to here is at the pivot, says the pivot; the receipts are on their way.
+    var offeredThrough: UInt64
+    /// Where the log ended when it said so: a pull that reaches it brings the receipts.
+    var receiptsExpectedBy: Cursor?
+    var push = PushState.idle
+    /// The node serves once its base is here.
+    var readyTarget: Cursor?
+    /// Own deltas are pulled with their bodies up to here, because they are in doubt.
+    var investigation = Investigation.none
+
+    enum PushState: Hashable, Sendable {
+        case idle
+        /// Sent up to this sequence, no answer yet.
+        case inFlight(through: UInt64)
+        /// The shell was told to come back with the unsealed operations.
+        case sealing
+        /// Until a retry, a page or an investigation starts it again.
+        case paused
+    }
+
+    enum Investigation: Hashable, Sendable {
+        case none
+        /// The shell was told to ask for the log's end.
+        case asking
+        case pulling(until: Cursor)
+        /// The shell was told to come back with everything pending.
+        case reissuing
+    }
+
+    /// - Parameter chain: the stored sealed deltas, in order.
+    public init(
+        base: SpaceBase, record: NodeRecord, chain: [SealedLink], signer: any Signer, primitives: any Primitives
+    ) {
+        self.base = base
+        self.record = record
+        self.chain = chain
+        self.signer = signer
+        self.primitives = primitives
+        let replica = ReplicaID(author: signer.author, incarnation: record.incarnation)
+        writer = Writer(
+            replica: replica, nextSequence: record.nextSequence, clock: HybridClock(last: record.clock), primitives)
+        offeredThrough = base.versionVector[replica].sequence
+    }
+
+    public var replica: ReplicaID { writer.replica }
+
+    public var cursor: Cursor {
+        base.position == 0
+            ? .start : Cursor(epoch: record.epoch, position: base.position, logRoot: base.frontier.root(primitives))
+    }
+
+    /// The head that the log proves.
+    var receiptHead: Head { base.versionVector[replica] }
+    /// Everything up to here is sealed.
+    public var sealedThrough: UInt64 { chain.last?.lastSequence ?? receiptHead.sequence }
+    /// Operations whose receipt has not come.
+    public var outboxCount: UInt64 { writer.nextSequence - 1 - min(receiptHead.sequence, writer.nextSequence - 1) }
+    /// Whether own deltas have to be pulled with their bodies.
+    public var isInvestigating: Bool {
+        if case .pulling = investigation { true } else { false }
+    }
+
+    /// Takes everything that is waiting at once: one commit for all of it.
+    ///
+    /// - Parameter states: holds the paths of every input.
+    public mutating func step(
+        _ inputs: [NodeInput], states: NodeWorkingSet, now: Now, using random: inout some RandomNumberGenerator
+    ) -> [NodeDirective] {
+        var step = NodeStep(states: states)
+        for input in inputs {
+            switch input {
+            case .write(let request): write(request, &step, now)
+            case .joined(let place): join(place, &step)
+            case .page(let page): apply(page, &step)
+            case .seal(let operations): seal(operations, &step)
+            case .pushAnswered(let answer): settle(answer, &step)
+            case .pushFailed: push = .paused
+            case .retryPush: if push == .paused { push = .idle }
+            case .investigate(let until): investigate(until, &step)
+            case .reissue(let operations): reissue(operations, &step, using: &random)
+            }
+        }
+        sealWhatWasWritten(&step)
+        continuePush(&step)
+        return finish(step)
+    }
+
+    /// What accumulates between the inputs and the commit.
+    struct NodeStep {
+        var states: NodeWorkingSet
+        var baseChanges = BaseChanges()
+        var entries: [AppendedEntry] = []
+        var checkpoint: Checkpoint?
+        var added: [PendingOperation] = []
+        var removedPending: [UInt64] = []
+        var addedSealed: [SealedOutboxDelta] = []
+        var removedSealed: [UInt64] = []
+        var deadLetters: [DeadLetter] = []
+        var isRecordChanged = false
+        /// Paths that clients may see differently.
+        var published: Set<Path> = []
+        var answers: [NodeDirective] = []
+        var effects: [NodeDirective] = []
+
+        init(states: NodeWorkingSet) { self.states = states }
+
+        var isEmpty: Bool {
+            entries.isEmpty && added.isEmpty && removedPending.isEmpty && addedSealed.isEmpty && removedSealed.isEmpty
+                && deadLetters.isEmpty && checkpoint == nil && !isRecordChanged
+        }
+    }
+
+    private mutating func finish(_ step: NodeStep) -> [NodeDirective] {
+        record.clock = max(record.clock, writer.clock.last)
+        record.nextSequence = writer.nextSequence
+        var directives: [NodeDirective] = []
+        if !step.isEmpty {
+            var commit = NodeCommit(record: record)
+            if let checkpoint = step.checkpoint {
+                var baseCommit = BaseCommit(&base, step.states.states, step.baseChanges, step.entries)
+                baseCommit.checkpoint = checkpoint
+                commit.base = baseCommit
+            }
+            commit.overlays = step.states.overlayChanges
+            commit.addedPending = step.added
+            commit.removedPending = step.removedPending
+            commit.addedSealed = step.addedSealed
+            commit.removedSealed = step.removedSealed
+            commit.deadLetters = step.deadLetters
+            directives.append(.commit(commit))
+        }
+        directives += step.answers
+        if !step.published.isEmpty { directives.append(.publish(paths: step.published.sorted())) }
+        if step.checkpoint != nil { directives.append(.advanced(cursor)) }
+        return directives + step.effects
+    }
+
+    mutating func raise(_ fault: NodeFault, _ step: inout NodeStep) {
+        guard self.fault != fault else { return }
+        self.fault = fault
+        step.effects.append(.fault(fault))
+    }
+
+    mutating func clearFault(_ step: inout NodeStep) {
+        guard fault != nil else { return }
+        fault = nil
+        step.effects.append(.faultCleared)
+    }
+
+    // MARK: Writes
+
+    private mutating func write(_ request: WriteRequest, _ step: inout NodeStep, _ now: Now) {
+        do throws(WriteFailure) {
+            guard record.isReady else { throw .notReady }
+            try checkGrants(request)
+            let operations = try writer.compose(
+                request.action, state: request.path.flatMap { step.states.view($0) },
+                alreadyObserved: request.path.flatMap { step.states.overlay($0)?.observed } ?? [],
+                wallMilliseconds: now.wallMilliseconds, limits: base.records.settings.limits)
+            for operation in operations {
+                step.states.loadNew(operation.path)
+                var overlay =
+                    step.states.overlay(operation.path)
+                    ?? Overlay(view: step.states.states[operation.path], pending: [], observed: [])
+                overlay.append(operation, of: replica)
+                step.states.setOverlay(operation.path, overlay)
+                step.states.pending[operation.sequence] = operation
+                step.added.append(operation)
+                step.published.insert(operation.path)
+            }
+            if let last = operations.last {
+                let written = Written(path: last.path, stamp: last.stamp)
+                step.answers.append(.answerWrite(token: request.token, .success(written)))
+            }
+        } catch {
+            step.answers.append(.answerWrite(token: request.token, .failure(error)))
+        }
+    }
+
+    private func checkGrants(_ request: WriteRequest) throws(WriteFailure) {
+        let path: Path
+        switch request.action {
+        case .record: throw .forbidden
+        case .set(let target, _), .patch(let target, _), .delete(let target): path = target
+        case .push(let base, _):
+            guard let example = Path("\(base)/0") else { throw .outsideSpace }
+            path = example
+        }
+        guard base.records.contains(path) else { throw .outsideSpace }
+        guard base.records.mayWrite(signer.author, path) else { throw .forbidden }
+    }
+
+    private mutating func join(_ place: Cursor, _ step: inout NodeStep) {
+        if !record.isReady { readyTarget = place }
+        becomeReady(&step)
+        if case .refused = fault { clearFault(&step) }
+        if push == .paused { push = .idle }
+    }
+
+    mutating func becomeReady(_ step: inout NodeStep) {
+        guard !record.isReady, let target = readyTarget, base.position > 0, base.position >= target.position else { return }
+        record.isReady = true
+        readyTarget = nil
+        step.isRecordChanged = true
+    }
+}

@@ -1,0 +1,177 @@
+import GimbalCRDT
+import GimbalWire
+
+/// What a node is asked to do, or told.
+public enum NodeInput: Sendable {
+    case write(WriteRequest)
+    /// The pivot admitted this node; its log ends at `place`, and the node serves once it is there.
+    case joined(place: Cursor)
+    case page(NodePage)
+    /// The operations that `NodeDirective.seal` asked for, consecutive from that sequence.
+    case seal([PendingOperation])
+    case pushAnswered(Answer)
+    /// No answer came. What was sent is sent again byte for byte, when `retryPush` says so.
+    case pushFailed
+    case retryPush
+    /// The log's end, asked after the doubt arose; own deltas are pulled with their bodies until there.
+    case investigate(until: Cursor)
+    /// Everything pending, in order, with its paths loaded: what `NodeDirective.reissue` asked for.
+    case reissue([PendingOperation])
+}
+
+/// A page of the log whose checkpoint and deltas are verified already.
+public struct NodePage: Sendable {
+    public struct Entry: Sendable {
+        public enum Body: Sendable {
+            case delta(IncomingDelta)
+            case receipt(headerHash: Digest)
+            case join
+        }
+
+        public var body: Body
+        public var cap: HybridTimestamp
+        public var refusals: [Refusal]
+        public var leaf: Digest
+
+        public init(body: Body, cap: HybridTimestamp, refusals: [Refusal], leaf: Digest) {
+            self.body = body
+            self.cap = cap
+            self.refusals = refusals
+            self.leaf = leaf
+        }
+    }
+
+    public var after: UInt64
+    public var entries: [Entry]
+    public var checkpoint: VerifiedCheckpoint
+    /// This node's own deltas that the receipts name, as it sealed them.
+    public var ownDeltas: [Digest: IncomingDelta]
+
+    public init(
+        after: UInt64, entries: [Entry], checkpoint: VerifiedCheckpoint, ownDeltas: [Digest: IncomingDelta] = [:]
+    ) {
+        self.after = after
+        self.entries = entries
+        self.checkpoint = checkpoint
+        self.ownDeltas = ownDeltas
+    }
+}
+
+/// What a node's step has to be followed by, in this order: the commit is durable before anything else is seen.
+public enum NodeDirective: Sendable {
+    case commit(NodeCommit)
+    case answerWrite(token: UInt64, Result<Written, WriteFailure>)
+    /// Clients see other values at these paths.
+    case publish(paths: [Path])
+    /// The base has reached a place.
+    case advanced(Cursor)
+    /// Load the pending operations from this sequence on and step with `.seal`.
+    case seal(from: UInt64)
+    /// Send these stored deltas, named by first sequence, with the cursor.
+    case push(Cursor, firstSequences: [UInt64])
+    /// Begin following the log again from the cursor; with the bodies of own deltas where they are in doubt.
+    case follow(withOwnBodies: Bool)
+    /// Ask for the log's end, then step with `.investigate`.
+    case investigate
+    /// Load everything pending and its paths, then step with `.reissue`.
+    case reissue
+    case fault(NodeFault)
+    case faultCleared
+}
+
+/// What keeps a node from replicating. It serves its own copy and takes writes all the while.
+public enum NodeFault: Hashable, Sendable {
+    /// The pivot refuses to take from this node.
+    case refused(Answer.Verdict, detail: String)
+    /// The pivot lacks what it once acknowledged.
+    case pivotLost(detail: String)
+    /// What the pivot sent contradicts itself, or what this node holds.
+    case badPage(detail: String)
+
+    public var code: String {
+        switch self {
+        case .refused(let verdict, _): verdict.rawValue
+        case .pivotLost: "pivot-lost"
+        case .badPage: "bad-page"
+        }
+    }
+
+    public var detail: String {
+        switch self {
+        case .refused(_, let detail), .pivotLost(let detail), .badPage(let detail): detail
+        }
+    }
+}
+
+/// One durable step of a node.
+public struct NodeCommit: Sendable {
+    /// Nil when the base did not change.
+    public var base: BaseCommit?
+    public var overlays: [(path: Path, overlay: Overlay?)] = []
+    public var addedPending: [PendingOperation] = []
+    public var removedPending: [UInt64] = []
+    public var addedSealed: [SealedOutboxDelta] = []
+    public var removedSealed: [UInt64] = []
+    public var deadLetters: [DeadLetter] = []
+    public var record: NodeRecord
+}
+
+/// A delta of the outbox that is sealed: what was sent once is sent again byte for byte.
+public struct SealedOutboxDelta: Hashable, Sendable {
+    public var link: SealedLink
+    public var delta: VerifiedDelta
+}
+
+/// One link of the chain of sealed deltas whose receipts have not come.
+public struct SealedLink: Hashable, Sendable {
+    public var firstSequence: UInt64
+    public var lastSequence: UInt64
+    public var headerHash: Digest
+
+    public init(firstSequence: UInt64, lastSequence: UInt64, headerHash: Digest) {
+        self.firstSequence = firstSequence
+        self.lastSequence = lastSequence
+        self.headerHash = headerHash
+    }
+}
+
+/// An operation of this node that the pivot refused, kept until a person has seen it.
+public struct DeadLetter: Hashable, Sendable {
+    public var replica: ReplicaID
+    public var operation: PendingOperation
+    public var reason: String
+
+    public init(replica: ReplicaID, operation: PendingOperation, reason: String) {
+        self.replica = replica
+        self.operation = operation
+        self.reason = reason
+    }
+}
+
+/// What a node knows beside the replicated state, its outbox and its overlay.
+public struct NodeRecord: Hashable, Sendable {
+    public var incarnation: UInt64
+    public var nextSequence: UInt64
+    public var clock: HybridTimestamp
+    /// Of the cursor.
+    public var epoch: Epoch
+    /// The pivot's signature under the checkpoint at the cursor.
+    public var checkpoint: SignedPayload?
+    /// Whether the first log is in: from then on every start serves at once.
+    public var isReady: Bool
+    /// The first sequence under this incarnation that the log holds and this node did not write; 0 while there is none.
+    public var spoiledFrom: UInt64
+
+    public init(
+        incarnation: UInt64, nextSequence: UInt64 = 1, clock: HybridTimestamp = .zero,
+        epoch: Epoch = Cursor.start.epoch, checkpoint: SignedPayload? = nil, isReady: Bool = false, spoiledFrom: UInt64 = 0
+    ) {
+        self.incarnation = incarnation
+        self.nextSequence = nextSequence
+        self.clock = clock
+        self.epoch = epoch
+        self.checkpoint = checkpoint
+        self.isReady = isReady
+        self.spoiledFrom = spoiledFrom
+    }
+}

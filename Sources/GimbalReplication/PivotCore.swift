@@ -1,0 +1,320 @@
+import GimbalCRDT
+import GimbalWire
+
+/// What the pivot of a space is asked to do.
+public enum PivotInput: Sendable {
+    case write(WriteRequest)
+    case push(PivotPush)
+}
+
+/// A push of a node, its deltas verified already.
+public struct PivotPush: Sendable {
+    /// Comes back in the answer.
+    public var token: UInt64
+    public var cursor: Cursor
+    /// What this pivot stored at the cursor's position, if anything.
+    public var checkpointAtCursor: Checkpoint?
+    /// Of one replica, in the order of its chain.
+    public var deltas: [IncomingDelta]
+
+    public init(token: UInt64, cursor: Cursor, checkpointAtCursor: Checkpoint?, deltas: [IncomingDelta]) {
+        self.token = token
+        self.cursor = cursor
+        self.checkpointAtCursor = checkpointAtCursor
+        self.deltas = deltas
+    }
+}
+
+/// What the pivot says to a push.
+public struct PushOutcome: Hashable, Sendable {
+    public var verdict: Answer.Verdict
+    /// The head that the pivot holds of the pushing replica.
+    public var head: Head
+    public var detail: String
+}
+
+/// What a pivot's step has to be followed by, in this order: the commit is durable before anything else is seen.
+public enum PivotDirective: Sendable {
+    case commit(PivotCommit)
+    case answerWrite(token: UInt64, Result<Written, WriteFailure>)
+    case answerPush(token: UInt64, PushOutcome)
+    /// The log has grown: whoever follows it and whoever subscribed to one of the paths wants to know.
+    case publish(Checkpoint, paths: [Path])
+}
+
+/// One durable step of a pivot.
+public struct PivotCommit: Sendable {
+    public var base: BaseCommit
+    public var record: PivotRecord
+}
+
+/// What a pivot knows beside the replicated state.
+public struct PivotRecord: Hashable, Sendable {
+    /// One life of the log.
+    public struct EpochStart: Hashable, Sendable {
+        public var epoch: Epoch
+        public var firstPosition: UInt64
+
+        public init(epoch: Epoch, firstPosition: UInt64) {
+            self.epoch = epoch
+            self.firstPosition = firstPosition
+        }
+    }
+
+    /// Rising.
+    public var epochs: [EpochStart]
+    public var clock: HybridTimestamp
+    public var pivotMilliseconds: UInt64
+
+    public init(epochs: [EpochStart] = [], clock: HybridTimestamp = .zero, pivotMilliseconds: UInt64 = 0) {
+        self.epochs = epochs
+        self.clock = clock
+        self.pivotMilliseconds = pivotMilliseconds
+    }
+}
+
+/// The pivot of one space as a value: inputs in, directives out. It can do nothing itself; it knows no clock, dice, disk or
+/// network, and a step that could not be committed is undone by putting the value before it back.
+public struct PivotCore: Sendable {
+    public private(set) var base: SpaceBase
+    public private(set) var record: PivotRecord
+    let signer: any Signer
+    let primitives: any Primitives
+    private var time: PivotTime
+    /// Nil until the first commit after the start, which opens the epoch.
+    private var writer: Writer?
+
+    public init(base: SpaceBase, record: PivotRecord, signer: any Signer, primitives: any Primitives) {
+        self.base = base
+        self.record = record
+        self.signer = signer
+        self.primitives = primitives
+        time = PivotTime(storedMilliseconds: record.pivotMilliseconds)
+    }
+
+    /// The end of the log, as of the last commit; the start for an empty one.
+    public var place: Cursor {
+        guard let last = record.epochs.last else { return .start }
+        return Cursor(epoch: last.epoch, position: base.position, logRoot: base.frontier.root(primitives))
+    }
+
+    /// Never goes back.
+    public mutating func pivotMilliseconds(_ now: Now) -> UInt64 { time.read(now) }
+
+    /// Whether this log contains a cursor: its epoch is known, its position is in that epoch, and the log root is the same.
+    public func contains(_ cursor: Cursor, checkpoint: Checkpoint?) -> Bool {
+        if cursor == .start { return true }
+        guard let index = record.epochs.firstIndex(where: { $0.epoch == cursor.epoch }) else { return false }
+        let end = index + 1 < record.epochs.count ? record.epochs[index + 1].firstPosition - 1 : base.position
+        return cursor.position >= record.epochs[index].firstPosition && cursor.position <= end
+            && checkpoint?.logRoot == cursor.logRoot
+    }
+
+    /// Takes everything that is waiting at once: one commit for all of it.
+    ///
+    /// - Parameter states: holds the paths of every input.
+    public mutating func step(
+        _ inputs: [PivotInput], states: WorkingSet, now: Now, using random: inout some RandomNumberGenerator
+    ) -> [PivotDirective] {
+        let milliseconds = time.read(now)
+        var step = PivotStep(states: states, milliseconds: milliseconds)
+        for input in inputs {
+            if case .push(let push) = input {
+                // An epoch opens with the first entry, so a push that only fails opens none.
+                step.answers.append(.answerPush(token: push.token, accept(push, &step)))
+            }
+        }
+        let writes = inputs.compactMap { if case .write(let request) = $0 { request } else { nil } }
+        if !writes.isEmpty { write(writes, &step, wallMilliseconds: now.wallMilliseconds, using: &random) }
+        guard !step.entries.isEmpty else { return step.answers }
+        return finish(step, using: &random)
+    }
+
+    /// What accumulates between the inputs and the commit.
+    struct PivotStep {
+        var states: WorkingSet
+        let milliseconds: UInt64
+        var changes = BaseChanges()
+        var entries: [AppendedEntry] = []
+        var answers: [PivotDirective] = []
+    }
+
+    private mutating func finish(_ step: PivotStep, using random: inout some RandomNumberGenerator) -> [PivotDirective] {
+        openEpoch(firstPosition: step.entries[0].position, using: &random)
+        base.settleDigest(step.states, primitives)
+        record.clock = max(record.clock, writer?.clock.last ?? .zero)
+        record.pivotMilliseconds = step.milliseconds
+        var commit = BaseCommit(&base, step.states, step.changes, step.entries)
+        let place = place
+        let checkpoint = Checkpoint(
+            space: base.space, epoch: place.epoch, position: place.position, firstPosition: base.firstPosition,
+            pivotMilliseconds: step.milliseconds, greatestStamp: base.greatestStamp,
+            stateDigest: base.digest.value(primitives), logRoot: place.logRoot)
+        commit.checkpoint = checkpoint
+        return [.commit(PivotCommit(base: commit, record: record))] + step.answers
+            + [.publish(checkpoint, paths: commit.states.map(\.path))]
+    }
+
+    private mutating func openEpoch(firstPosition: UInt64, using random: inout some RandomNumberGenerator) {
+        guard !isEpochOpen else { return }
+        isEpochOpen = true
+        let number = (record.epochs.last?.epoch.number ?? 0) + 1
+        let epoch = Epoch(number: number, random: random.next())
+        record.epochs.append(.init(epoch: epoch, firstPosition: firstPosition))
+    }
+
+    private var isEpochOpen = false
+
+    // MARK: Own writes
+
+    private mutating func write(
+        _ requests: [WriteRequest], _ step: inout PivotStep, wallMilliseconds: UInt64,
+        using random: inout some RandomNumberGenerator
+    ) {
+        var writer =
+            writer
+            ?? Writer(
+                replica: ReplicaID(author: signer.author, incarnation: random.next()), nextSequence: 1,
+                clock: HybridClock(last: record.clock), primitives)
+        writer.clock.observe(record.clock)
+        var operations: [PendingOperation] = []
+        var accepted: [(token: UInt64, written: Written)] = []
+        // What later writes of this step see; the real effects carry hashes, which exist once the delta is sealed.
+        var view = step.states
+        for request in requests {
+            do throws(WriteFailure) {
+                try checkScope(request)
+                let composed = try writer.compose(
+                    request.action, state: request.path.flatMap { view[$0] }, wallMilliseconds: wallMilliseconds,
+                    limits: base.records.settings.limits)
+                for operation in composed {
+                    view.load(operation.path, nil)
+                    step.states.load(operation.path, nil)
+                    view[operation.path] = PathState.applying(
+                        operation.provisionalEffect(of: writer.replica), to: view[operation.path])
+                    operations.append(operation)
+                    if operation == composed.last {
+                        accepted.append((request.token, Written(path: operation.path, stamp: operation.stamp)))
+                    }
+                }
+            } catch {
+                step.answers.append(.answerWrite(token: request.token, .failure(error)))
+            }
+        }
+        self.writer = writer
+        seal(operations, by: writer.replica, &step)
+        for (token, written) in accepted { step.answers.append(.answerWrite(token: token, .success(written))) }
+    }
+
+    private func checkScope(_ request: WriteRequest) throws(WriteFailure) {
+        switch request.action {
+        case .record: return
+        case .set(let path, _), .patch(let path, _), .delete(let path):
+            guard base.records.contains(path) else { throw .outsideSpace }
+        case .push(let base, _):
+            guard let example = Path("\(base)/0"), self.base.records.contains(example) else { throw .outsideSpace }
+        }
+    }
+
+    private mutating func seal(_ operations: [PendingOperation], by replica: ReplicaID, _ step: inout PivotStep) {
+        var remaining = operations[...]
+        while !remaining.isEmpty {
+            let part = remaining.prefix(Sealing.prefixLength(of: remaining))
+            remaining = remaining.dropFirst(part.count)
+            let delta = Sealing.seal(
+                part, of: replica, in: base.space, after: base.versionVector[replica].headerHash, with: signer, primitives)
+            append(delta, refusals: [], &step)
+        }
+    }
+
+    // MARK: Pushes
+
+    private mutating func accept(_ push: PivotPush, _ step: inout PivotStep) -> PushOutcome {
+        guard let replica = push.deltas.first?.header.replica else {
+            return PushOutcome(verdict: .malformed, head: .none, detail: "a push carries a delta at least")
+        }
+        func outcome(_ verdict: Answer.Verdict, _ detail: String = "") -> PushOutcome {
+            PushOutcome(verdict: verdict, head: base.versionVector[replica], detail: detail)
+        }
+        guard contains(push.cursor, checkpoint: push.checkpointAtCursor) else {
+            return outcome(.refill, "this log does not contain the cursor \(push.cursor)")
+        }
+        for delta in push.deltas {
+            let header = delta.header
+            guard header.space == base.space else { return outcome(.wrongSpace, "a delta of space \(header.space)") }
+            guard header.replica == replica else { return outcome(.malformed, "deltas of two replicas in one push") }
+            guard let member = base.records.members[replica.author], !member.isRevoked else {
+                return outcome(.notAMember, "\(replica.author) is not a member")
+            }
+            guard delta.verified.isWhole else { return outcome(.malformed, "a pushed delta shows all its operations") }
+            guard delta.verified.sealed.bytes.count <= Limits.hardMaximumDeltaBytes else { return outcome(.malformed, "too large") }
+            let head = base.versionVector[replica]
+            guard head.sequence + 1 == header.firstSequence, head.headerHash == header.previous else { return outcome(.head) }
+            guard base.coversObserved(of: header) else {
+                return outcome(.dependency, "an operation observes what this pivot has not seen")
+            }
+            append(delta, refusals: refusals(of: delta), &step)
+        }
+        return outcome(.accepted)
+    }
+
+    /// Whatever is wrong with one operation refuses that operation only.
+    private func refusals(of delta: IncomingDelta) -> [Refusal] {
+        var refusals = delta.malformed
+        let author = delta.header.replica.author
+        for (index, operation) in delta.operations.enumerated() {
+            guard let operation else { continue }
+            if !base.records.contains(operation.path) {
+                refusals.append(Refusal(index: index, reason: WriteFailure.outsideSpace.rawValue))
+            } else if !base.records.mayWrite(author, operation.path) {
+                refusals.append(Refusal(index: index, reason: WriteFailure.forbidden.rawValue))
+            } else if operation.valueByteCount > base.records.settings.limits.valueBytes {
+                refusals.append(Refusal(index: index, reason: WriteFailure.tooLarge.rawValue))
+            }
+        }
+        return refusals.sorted { $0.index < $1.index }
+    }
+
+    private mutating func append(_ delta: IncomingDelta, refusals: [Refusal], _ step: inout PivotStep) {
+        let delta = refusals.isEmpty ? delta : delta.hiding(refusals, primitives)
+        let cap = base.nextCap(pivotMilliseconds: step.milliseconds)
+        let leaf = LogEntry.leaf(headerHash: delta.verified.headerHash, cap: cap, refusals: refusals, primitives)
+        base.apply(delta, refusals: refusals, cap: cap, leaf: leaf, to: &step.states, &step.changes, primitives)
+        step.entries.append(AppendedEntry(delta, refusals: refusals, cap: cap, position: base.position))
+        observeStamps(of: delta, cap: cap)
+    }
+
+    private mutating func observeStamps(of delta: IncomingDelta, cap: HybridTimestamp) {
+        guard let last = delta.operations.compactMap({ $0 }).last else { return }
+        let stamp = min(HybridTimestamp(rawValue: delta.header.stamp.rawValue + last.stampOffset), cap)
+        record.clock = max(record.clock, stamp)
+    }
+}
+
+extension AppendedEntry {
+    init(_ delta: IncomingDelta, refusals: [Refusal], cap: HybridTimestamp, position: UInt64) {
+        let entry = LogEntry(body: .delta(delta.verified.sealed), cap: cap, refusals: refusals)
+        self.init(
+            position: position, bytes: entry.encoded,
+            link: ChainLink(
+                replica: delta.header.replica, firstSequence: delta.header.firstSequence,
+                lastSequence: delta.header.lastSequence, headerHash: delta.verified.headerHash, position: position))
+    }
+}
+
+extension IncomingDelta {
+    /// The same delta with the refused operations hidden, as it goes into the log.
+    func hiding(_ refusals: [Refusal], _ primitives: any Primitives) -> IncomingDelta {
+        let hidden = Set(refusals.map(\.index))
+        return IncomingDelta(verified.pruned(keeping: { !hidden.contains($0) }, primitives))
+    }
+}
+
+extension Operation {
+    var valueByteCount: Int {
+        switch action {
+        case .assign(let value, _), .put(let value, _, _): value.count
+        case .clear, .remove: 0
+        }
+    }
+}

@@ -1,0 +1,37 @@
+import GimbalCRDT
+
+/// The paths that one step touches, as they were loaded and as they are now. A path that was not loaded is a programming
+/// error: the shell loads what `paths` of the inputs say.
+public struct WorkingSet: Sendable {
+    private var original: [Path: PathState?]
+    private var current: [Path: PathState?] = [:]
+
+    public init(_ loaded: [Path: PathState?] = [:]) { original = loaded }
+
+    /// Adds a path whose state is known, if it was not loaded yet.
+    public mutating func load(_ path: Path, _ state: PathState?) {
+        if original[path] == nil { original[path] = .some(state) }
+    }
+
+    public func isLoaded(_ path: Path) -> Bool { original[path] != nil }
+
+    public subscript(path: Path) -> PathState? {
+        get {
+            if let changed = current[path] { return changed }
+            guard let loaded = original[path] else { preconditionFailure("\(path) was not loaded for this step") }
+            return loaded
+        }
+        set {
+            precondition(original[path] != nil, "\(path) was not loaded for this step")
+            current[path] = .some(newValue)
+        }
+    }
+
+    /// What changed, in the order of paths.
+    public var changes: [(path: Path, before: PathState?, after: PathState?)] {
+        current.sorted { $0.key < $1.key }.compactMap { path, after in
+            let before = original[path] ?? nil
+            return before == after ? nil : (path, before, after)
+        }
+    }
+}

@@ -1,0 +1,89 @@
+import CRocksDB
+import GimbalStorage
+
+/// The embedded engine: one folder, one process, every commit on disk before it returns.
+///
+/// A commit is one record of RocksDB's write-ahead log over all sections, synchronised with fdatasync. A full disk
+/// fails commits with `.full` and leaves reads as they were; within about five seconds after there is room again
+/// (`writeBufferBytes` free) commits succeed again. Any other failed write leaves the engine readable but not
+/// writable until it is opened anew.
+public final class RocksDBEngine: StorageEngine {
+    private let handle: RocksDBHandle
+
+    /// Opens the database in `folder`, or creates it; the folder's parent must exist.
+    ///
+    /// Throws `.locked` when another engine, of this process or another, has it open; `.notWritable`, `.full`,
+    /// `.corrupt` and `.newerFormat` as they say.
+    public init(folder: String, options: RocksDBOptions = .init()) throws(StorageError) {
+        handle = try RocksDBHandle(folder: folder, options: options)
+    }
+
+    public func commit(_ batch: StorageBatch) throws(StorageError) {
+        try handle.whileOpen { () throws(StorageError) in
+            if batch.changes.isEmpty { return }
+            let changes = rocksdb_writebatch_create()
+            defer { rocksdb_writebatch_destroy(changes) }
+            for (section, key, value) in batch.changes {
+                let family = handle.pointer(section.family)
+                let key = section.stored(key)
+                if let value {
+                    rocksdb_writebatch_put_cf(changes, family, key, key.count, value, value.count)
+                } else {
+                    rocksdb_writebatch_delete_cf(changes, family, key, key.count)
+                }
+            }
+            try handle.write(changes)
+        }
+    }
+
+    public func view() throws(StorageError) -> any StorageView {
+        try handle.whileOpen { RocksDBView(handle) }
+    }
+
+    public func load(_ keys: [[UInt8]], from section: Section) throws(StorageError) -> [[UInt8]?] {
+        // Reads in parts are of one moment only in a view.
+        if keys.count > RocksDBReader.keysPerRead { return try view().load(keys, from: section) }
+        return try handle.whileOpen { () throws(StorageError) in try latest.load(keys, from: section) }
+    }
+
+    /// `visit` may read and commit; it must not close the engine, which would wait for the scan to end.
+    public func scan(
+        _ section: Section, from lower: [UInt8], until upper: [UInt8]?,
+        _ visit: (_ key: [UInt8], _ value: [UInt8]) throws(StorageError) -> Bool
+    ) throws(StorageError) {
+        try handle.whileOpen { () throws(StorageError) in
+            try latest.scan(section, from: lower, until: upper, visit)
+        }
+    }
+
+    public func last(_ section: Section, below upper: [UInt8]) throws(StorageError) -> (key: [UInt8], value: [UInt8])? {
+        try handle.whileOpen { () throws(StorageError) in try latest.last(section, below: upper) }
+    }
+
+    /// Waits for calls that are under way. A view that is still held fails with `.closed` from now on.
+    public func close() {
+        handle.close()
+    }
+
+    /// Writes a consistent copy of the database into `folder`, which must not exist, while reads and commits go on.
+    ///
+    /// Data files are hard links on the same file system, so it costs little time and no space at first. The copy
+    /// has every commit that returned before the call, and opens like any other folder.
+    public func checkpoint(to folder: String) throws(StorageError) {
+        try handle.whileOpen { () throws(StorageError) in
+            let checkpoint = try attempt { rocksdb_checkpoint_object_create(handle.database, $0) }
+            defer { rocksdb_checkpoint_object_destroy(checkpoint) }
+            // 0: what is only in memory is written to files first, so that the copy opens without a replay.
+            try attempt { rocksdb_checkpoint_create(checkpoint, folder, 0, $0) }
+        }
+    }
+
+    /// RocksDB's properties, by its names; those of one family begin with that. Empty when closed.
+    public var statistics: [(name: String, value: UInt64)] {
+        (try? handle.whileOpen { RocksDBStatistics(handle: handle).values }) ?? []
+    }
+
+    private var latest: RocksDBReader {
+        RocksDBReader(handle: handle, options: handle.readOptions)
+    }
+}

@@ -1,0 +1,44 @@
+import CRocksDB
+import GimbalStorage
+
+/// A RocksDB snapshot, released with this object.
+///
+/// `@unchecked Sendable`: the pointers never change, RocksDB reads through both from any thread at once, and they
+/// are freed in `deinit` only, when no reader is left.
+final class RocksDBView: StorageView, @unchecked Sendable {
+    private let reader: RocksDBReader
+    private let snapshot: OpaquePointer
+
+    /// Called while the database is open.
+    init(_ handle: RocksDBHandle) {
+        snapshot = handle.takeSnapshot()
+        guard let options = rocksdb_readoptions_create() else {
+            preconditionFailure("RocksDB gave no options; it only allocates")
+        }
+        rocksdb_readoptions_set_snapshot(options, snapshot)
+        reader = RocksDBReader(handle: handle, options: options, snapshot: snapshot)
+    }
+
+    deinit {
+        // When the engine is closed, closing has released the snapshot.
+        try? reader.handle.whileOpen { reader.handle.release(snapshot) }
+        rocksdb_readoptions_destroy(reader.options)
+    }
+
+    func load(_ keys: [[UInt8]], from section: Section) throws(StorageError) -> [[UInt8]?] {
+        try reader.handle.whileOpen { () throws(StorageError) in try reader.load(keys, from: section) }
+    }
+
+    func scan(
+        _ section: Section, from lower: [UInt8], until upper: [UInt8]?,
+        _ visit: (_ key: [UInt8], _ value: [UInt8]) throws(StorageError) -> Bool
+    ) throws(StorageError) {
+        try reader.handle.whileOpen { () throws(StorageError) in
+            try reader.scan(section, from: lower, until: upper, visit)
+        }
+    }
+
+    func last(_ section: Section, below upper: [UInt8]) throws(StorageError) -> (key: [UInt8], value: [UInt8])? {
+        try reader.handle.whileOpen { () throws(StorageError) in try reader.last(section, below: upper) }
+    }
+}

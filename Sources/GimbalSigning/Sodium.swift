@@ -1,0 +1,62 @@
+import CSodium
+import GimbalCRDT
+import GimbalWire
+
+/// libsodium, made ready before its first use.
+enum Sodium {
+    private static let isReady = sodium_init() >= 0
+
+    static func prepare() {
+        precondition(isReady, "libsodium cannot start: no source of randomness")
+    }
+}
+
+/// The primitives of the wire formats, by libsodium: BLAKE2b (RFC 7693) and Ed25519 (RFC 8032).
+public struct SodiumPrimitives: Primitives {
+    public init() { Sodium.prepare() }
+
+    public func hash(prefix: UInt8?, _ bytes: Span<UInt8>) -> Digest {
+        var output = [UInt8](repeating: 0, count: 32)
+        bytes.withUnsafeBufferPointer { input in
+            if let prefix {
+                gimbal_hash_with_prefix(&output, prefix, input.baseAddress, UInt64(input.count))
+            } else {
+                crypto_generichash(&output, 32, input.baseAddress, UInt64(input.count), nil, 0)
+            }
+        }
+        guard let digest = Digest(output) else { preconditionFailure("BLAKE2b-256 has 32 bytes") }
+        return digest
+    }
+
+    public func wideHash(_ bytes: Span<UInt8>) -> [UInt64] {
+        var output = [UInt8](repeating: 0, count: 64)
+        bytes.withUnsafeBufferPointer { input in
+            _ = crypto_generichash(&output, 64, input.baseAddress, UInt64(input.count), nil, 0)
+        }
+        return output.withUnsafeBytes { raw in
+            (0..<8).map { UInt64(littleEndian: raw.loadUnaligned(fromByteOffset: $0 * 8, as: UInt64.self)) }
+        }
+    }
+
+    public func verify(_ signature: Signature, of message: [UInt8], by author: AuthorID) -> Bool {
+        crypto_sign_verify_detached(signature.bytes, message, UInt64(message.count), author.bytes) == 0
+    }
+
+    /// SHA-512, for `Content-Digest` (RFC 9530).
+    public func sha512(_ bytes: [UInt8]) -> [UInt8] {
+        var output = [UInt8](repeating: 0, count: 64)
+        crypto_hash_sha512(&output, bytes, UInt64(bytes.count))
+        return output
+    }
+
+    /// Bytes from the system's generator, fit for keys and nonces.
+    public func randomBytes(_ count: Int) -> [UInt8] {
+        var output = [UInt8](repeating: 0, count: count)
+        randombytes_buf(&output, count)
+        return output
+    }
+
+    public func randomWord() -> UInt64 {
+        randomBytes(8).reduce(0) { $0 << 8 | UInt64($1) }
+    }
+}

@@ -1,0 +1,85 @@
+import GimbalCRDT
+
+/// Writes deterministic CBOR (RFC 8949 §4.2.1): each value has one encoding, because each call has one.
+public struct CBORWriter: Sendable {
+    public private(set) var bytes: [UInt8] = []
+
+    public init(reserving capacity: Int = 0) {
+        bytes.reserveCapacity(capacity)
+    }
+
+    public mutating func unsigned(_ value: UInt64) { head(0, value) }
+
+    public mutating func unsigned(_ value: Int) {
+        precondition(value >= 0, "a count is not negative")
+        head(0, UInt64(value))
+    }
+
+    /// A negative integer, −1 − `value`.
+    public mutating func negative(_ value: UInt64) { head(1, value) }
+
+    public mutating func byteString(_ value: some Collection<UInt8>) {
+        head(2, UInt64(value.count))
+        bytes.append(contentsOf: value)
+    }
+
+    public mutating func byteString(_ value: some Bytes32) {
+        head(2, 32)
+        for word in [value.words.first, value.words.second, value.words.third, value.words.fourth] {
+            bigEndian(word, byteCount: 8)
+        }
+    }
+
+    /// UTF-8 that the caller has validated.
+    public mutating func text(utf8 value: some Collection<UInt8>) {
+        head(3, UInt64(value.count))
+        bytes.append(contentsOf: value)
+    }
+
+    public mutating func text(_ value: String) { text(utf8: value.utf8) }
+
+    /// The items follow.
+    public mutating func array(count: Int) { head(4, UInt64(count)) }
+
+    /// The entries follow, sorted by the bytes of their keys.
+    public mutating func map(count: Int) { head(5, UInt64(count)) }
+
+    /// The tagged item follows.
+    public mutating func tag(_ number: UInt64) { head(6, number) }
+
+    public mutating func bool(_ value: Bool) { bytes.append(value ? 0xf5 : 0xf4) }
+
+    public mutating func null() { bytes.append(0xf6) }
+
+    /// One item that is encoded already.
+    public mutating func encoded(_ item: some Collection<UInt8>) { bytes.append(contentsOf: item) }
+
+    public mutating func stamp(_ stamp: HybridTimestamp) { unsigned(stamp.rawValue) }
+
+    private mutating func head(_ major: UInt8, _ argument: UInt64) {
+        let type = major << 5
+        if argument < 24 {
+            bytes.append(type | UInt8(argument))
+        } else if argument <= 0xff {
+            bytes.append(type | 24)
+            bytes.append(UInt8(argument))
+        } else if argument <= 0xffff {
+            bytes.append(type | 25)
+            bigEndian(argument, byteCount: 2)
+        } else if argument <= 0xffff_ffff {
+            bytes.append(type | 26)
+            bigEndian(argument, byteCount: 4)
+        } else {
+            bytes.append(type | 27)
+            bigEndian(argument, byteCount: 8)
+        }
+    }
+
+    private mutating func bigEndian(_ value: UInt64, byteCount: Int) {
+        var shift = UInt64(byteCount * 8)
+        while shift > 0 {
+            shift -= 8
+            bytes.append(UInt8(truncatingIfNeeded: value >> shift))
+        }
+    }
+}

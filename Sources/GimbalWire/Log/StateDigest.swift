@@ -1,0 +1,128 @@
+import GimbalCRDT
+
+/// A fingerprint of a whole space's state that is kept up to date item by item, in any order.
+///
+/// 256 buckets by the first byte of BLAKE2b(path or replica); a bucket is the sum modulo 2^512 of the BLAKE2b-512 of its
+/// items. The sum as set hash: M. Bellare, D. Micciancio, "A New Paradigm for Collision-Free Hashing: Incrementality at
+/// Reduced Cost", 1997 (AdHash).
+public struct StateDigest: Hashable, Sendable {
+    public static let bucketCount = 256
+    public static let wordsPerBucket = 8
+
+    /// Little-endian words, eight a bucket.
+    private var words: [UInt64]
+    /// Buckets that changed since `takeChanged`.
+    private var changed: Set<Int> = []
+
+    public init() {
+        words = Array(repeating: 0, count: Self.bucketCount * Self.wordsPerBucket)
+    }
+
+    public static func == (left: Self, right: Self) -> Bool { left.words == right.words }
+
+    public func hash(into hasher: inout Hasher) { hasher.combine(words) }
+
+    public enum Sign { case adding, removing }
+
+    /// Counts a register's write or a member's live dot in or out. The operation's hash stands for its value.
+    public mutating func count(_ write: Write, on path: Path, _ sign: Sign, _ primitives: any Primitives) {
+        var writer = CBORWriter(reserving: path.bytes.count + 120)
+        writer.array(count: 8)
+        writer.unsigned(1)
+        writer.text(utf8: path.bytes)
+        writer.byteString(write.dot.replica.author)
+        writer.unsigned(write.dot.replica.incarnation)
+        writer.unsigned(write.dot.sequence)
+        writer.stamp(write.stamp)
+        writer.stamp(write.created)
+        writer.byteString(write.operationHash)
+        fold(writer.bytes, bucket: Self.bucket(path.bytes, primitives), sign, primitives)
+    }
+
+    public mutating func count(refused dot: Dot, reason: String, _ sign: Sign, _ primitives: any Primitives) {
+        var writer = CBORWriter(reserving: 80)
+        writer.array(count: 5)
+        writer.unsigned(2)
+        writer.byteString(dot.replica.author)
+        writer.unsigned(dot.replica.incarnation)
+        writer.unsigned(dot.sequence)
+        writer.text(reason)
+        fold(writer.bytes, bucket: Self.bucket(dot.replica, primitives), sign, primitives)
+    }
+
+    public mutating func count(_ head: Head, of replica: ReplicaID, _ sign: Sign, _ primitives: any Primitives) {
+        guard head.sequence > 0 else { return }
+        var writer = CBORWriter(reserving: 96)
+        writer.array(count: 5)
+        writer.unsigned(3)
+        writer.byteString(replica.author)
+        writer.unsigned(replica.incarnation)
+        writer.unsigned(head.sequence)
+        writer.byteString(head.headerHash)
+        fold(writer.bytes, bucket: Self.bucket(replica, primitives), sign, primitives)
+    }
+
+    /// The digest itself: the hash of all buckets.
+    public func value(_ primitives: any Primitives) -> Digest {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(words.count * 8)
+        for word in words { Self.append(word, to: &bytes) }
+        return primitives.hash(bytes)
+    }
+
+    /// 64 bytes, as stored.
+    public func bucket(_ index: Int) -> [UInt8] {
+        var bytes: [UInt8] = []
+        for word in words[(index * Self.wordsPerBucket)..<((index + 1) * Self.wordsPerBucket)] { Self.append(word, to: &bytes) }
+        return bytes
+    }
+
+    /// False unless `bytes` holds 64.
+    public mutating func restoreBucket(_ index: Int, from bytes: [UInt8]) -> Bool {
+        guard bytes.count == 64, (0..<Self.bucketCount).contains(index) else { return false }
+        for word in 0..<Self.wordsPerBucket {
+            words[index * Self.wordsPerBucket + word] = bytes[(word * 8)..<(word * 8 + 8)].reversed()
+                .reduce(0) { $0 << 8 | UInt64($1) }
+        }
+        return true
+    }
+
+    /// The buckets that changed since the last call, in order.
+    public mutating func takeChanged() -> [Int] {
+        defer { changed = [] }
+        return changed.sorted()
+    }
+
+    private static func bucket(_ bytes: [UInt8], _ primitives: any Primitives) -> Int {
+        Int(truncatingIfNeeded: primitives.hash(bytes).words.first >> 56)
+    }
+
+    private static func bucket(_ replica: ReplicaID, _ primitives: any Primitives) -> Int {
+        var bytes = replica.author.bytes
+        for shift in stride(from: 56, through: 0, by: -8) {
+            bytes.append(UInt8(truncatingIfNeeded: replica.incarnation >> UInt64(shift)))
+        }
+        return bucket(bytes, primitives)
+    }
+
+    private static func append(_ word: UInt64, to bytes: inout [UInt8]) {
+        for shift in stride(from: 0, through: 56, by: 8) { bytes.append(UInt8(truncatingIfNeeded: word >> UInt64(shift))) }
+    }
+
+    private mutating func fold(_ item: [UInt8], bucket: Int, _ sign: Sign, _ primitives: any Primitives) {
+        let hash = primitives.wideHash(item.span)
+        changed.insert(bucket)
+        var carry = false
+        for word in 0..<Self.wordsPerBucket {
+            let index = bucket * Self.wordsPerBucket + word
+            let (partial, first) =
+                sign == .adding
+                ? words[index].addingReportingOverflow(hash[word]) : words[index].subtractingReportingOverflow(hash[word])
+            let (sum, second) =
+                sign == .adding
+                ? partial.addingReportingOverflow(carry ? 1 : 0) : partial.subtractingReportingOverflow(carry ? 1 : 0)
+            words[index] = sum
+            carry = first || second
+        }
+    }
+}

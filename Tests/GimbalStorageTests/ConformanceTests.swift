@@ -1,0 +1,53 @@
+import GimbalRocksDB
+import GimbalStorage
+import Testing
+
+struct ConformanceTests {
+    @Test(arguments: StorageConformance.checks)
+    func memoryEngine(_ check: StorageConformance.Check) async throws {
+        try await check.run(.init(keepsData: false) { MemoryEngine() })
+    }
+
+    @Test(arguments: StorageConformance.checks)
+    func rocksDBEngine(_ check: StorageConformance.Check) async throws {
+        let folder = try TemporaryFolder()
+        try await check.run(
+            .init(keepsData: true) { () throws(StorageError) in
+                try RocksDBEngine(folder: folder.path + "/space", options: .forTests)
+            })
+    }
+
+    /// Without this, a wrong double would make every test below it worthless.
+    @Test(arguments: StorageConformance.checks)
+    func faultlessDouble(_ check: StorageConformance.Check) async throws {
+        let disk = FaultyDisk(fault: nil)
+        try await check.run(.init(keepsData: true) { () throws(StorageError) in try FaultyEngine(disk) })
+    }
+
+    @Test("a faulty engine is found out", arguments: Fault.allCases)
+    func faultyDouble(_ fault: Fault) async {
+        var broken: [String] = []
+        for check in StorageConformance.checks {
+            let disk = FaultyDisk(fault: fault)
+            do {
+                try await check.run(.init(keepsData: true) { () throws(StorageError) in try FaultyEngine(disk) })
+            } catch {
+                broken.append(check.name)
+            }
+        }
+        #expect(broken.contains(fault.rawValue), "broken instead: \(broken)")
+    }
+
+    @Test("every check has a fault that it finds")
+    func everyCheckCanFail() {
+        #expect(Set(StorageConformance.checks.map(\.name)) == Set(Fault.allCases.map(\.rawValue)))
+    }
+}
+
+extension RocksDBOptions {
+    static var forTests: RocksDBOptions {
+        var options = RocksDBOptions.small
+        options.writeBufferBytes = 1 << 20
+        return options
+    }
+}
