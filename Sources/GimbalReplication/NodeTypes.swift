@@ -114,6 +114,8 @@ public struct NodeCommit: Sendable {
     public var removedSealed: [UInt64] = []
     public var deadLetters: [DeadLetter] = []
     public var record: NodeRecord
+
+    public init(record: NodeRecord) { self.record = record }
 }
 
 /// A delta of the outbox that is sealed: what was sent once is sent again byte for byte.

@@ -8,7 +8,7 @@ import GimbalStorage
 /// (`writeBufferBytes` free) commits succeed again. Any other failed write leaves the engine readable but not
 /// writable until it is opened anew.
 public final class RocksDBEngine: StorageEngine {
-    private let handle: RocksDBHandle
+    let handle: RocksDBHandle
 
     /// Opens the database in `folder`, or creates it; the folder's parent must exist.
     ///

@@ -17,9 +17,13 @@ enum RocksDBFormat {
         for family in Family.allCases where try !reader.isEmpty(handle.pointer(family)) {
             throw .corrupt(reason: "the folder has a RocksDB database without Gimbal's format version")
         }
+        try mark(known, handle)
+    }
+
+    static func mark(_ version: UInt32, _ handle: RocksDBHandle) throws(StorageError) {
         let batch = rocksdb_writebatch_create()
         defer { rocksdb_writebatch_destroy(batch) }
-        let value = bytes(known)
+        let value = bytes(version)
         rocksdb_writebatch_put_cf(batch, handle.pointer(.rest), key, key.count, value, value.count)
         try handle.write(batch)
     }
@@ -43,5 +47,19 @@ enum RocksDBFormat {
 
     private static func bytes(_ version: UInt32) -> [UInt8] {
         withUnsafeBytes(of: version.bigEndian) { [UInt8]($0) }
+    }
+}
+
+extension RocksDBEngine {
+    /// Makes the folder look as a later version might leave it, for the tests of what this one does then.
+    package func pretendFormat(_ version: UInt32, addingFamily name: String? = nil) throws(StorageError) {
+        try handle.whileOpen { () throws(StorageError) in
+            try RocksDBFormat.mark(version, handle)
+            guard let name else { return }
+            let options = rocksdb_options_create()
+            defer { rocksdb_options_destroy(options) }
+            let family = try attempt { rocksdb_create_column_family(handle.database, options, name, $0) }
+            rocksdb_column_family_handle_destroy(family)
+        }
     }
 }

@@ -1,3 +1,5 @@
+import Synchronization
+
 extension StorageConformance {
     static let lifecycleChecks = [
         check("every call on a closed engine throws closed, and closing twice is harmless") { engine in
@@ -18,12 +20,14 @@ extension StorageConformance {
         },
         check("closing waits for readers and never crashes them") { engine in
             try engine.put((0..<2000).map { Entry(key: bytes($0), value: bytes($0)) })
+            let closing = Closing()
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for seed in 0..<3 {
-                    group.addTask { try await readUntilClosed(engine, seed: seed) }
+                    group.addTask { try await readUntilClosed(engine, closing, seed: seed) }
                 }
                 for _ in 0..<50 { await Task.yield() }
                 engine.close()
+                closing.hasReturned = true
                 try await group.waitForAll()
             }
         },
@@ -69,17 +73,29 @@ extension StorageConformance {
         throw ConformanceFailure(description: "\(what) on a closed engine did not throw")
     }
 
-    private static func readUntilClosed(_ engine: any StorageEngine, seed: Int) async throws {
-        do throws(StorageError) {
+    private static func readUntilClosed(_ engine: any StorageEngine, _ closing: Closing, seed: Int) async throws {
+        do {
             while true {
+                let wasClosed = closing.hasReturned
                 let view = try engine.view()
                 _ = try engine.load([bytes(seed), bytes(seed + 1)], from: .state)
                 _ = try view.last(.state, below: bytes(1000))
                 _ = try view.entries(.state)
+                try expect(!wasClosed, "reads go on after close has returned")
                 await Task.yield()
             }
-        } catch {
+        } catch let error as StorageError {
             try expect("a read while closing", error, is: .closed)
         }
+    }
+}
+
+/// Whether `close` has returned.
+private final class Closing: Sendable {
+    private let state = Mutex(false)
+
+    var hasReturned: Bool {
+        get { state.withLock { $0 } }
+        set { state.withLock { $0 = newValue } }
     }
 }

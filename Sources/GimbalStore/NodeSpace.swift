@@ -1,0 +1,246 @@
+import GimbalCRDT
+import GimbalReplication
+import GimbalSigning
+import GimbalStorage
+import GimbalWire
+import Synchronization
+
+/// What a node's replication client has to do for it.
+public enum NodeCommand: Sendable {
+    /// Send this and deliver the answer, or that none came.
+    case push(PushRequest)
+    /// Follow the log from the cursor, anew.
+    case follow(withOwnBodies: Bool)
+    /// Ask for the log's end and deliver it.
+    case investigate
+    case fault(NodeFault)
+    case faultCleared
+}
+
+/// A space that this process follows: the shell around `NodeCore`. It executes directives in their order and nothing else.
+public final class NodeSpace: SpaceStore {
+    public let space: SpaceID
+    public let engine: any StorageEngine
+    /// For the one replication client of this space.
+    public let commands: AsyncStream<NodeCommand>
+    let signer: any Signer
+    let primitives = SodiumPrimitives()
+    private let commandSink: AsyncStream<NodeCommand>.Continuation
+    private let clock: SystemClock
+    private let cache: StateCache
+    private let loop = CommitLoop<Job>()
+    private let writer: Mutex<NodeWriter>
+    private let published: Mutex<Published>
+    private let listeners = Mutex<[@Sendable ([Path]) -> Void]>([])
+
+    /// What other threads see of the core, as of the last commit.
+    private struct Published {
+        var cursor: Cursor
+        var replica: ReplicaID
+        var records: SpaceRecords
+        var isReady: Bool
+        var outboxCount: UInt64
+        var fault: NodeFault?
+        var checkpoint: SignedPayload?
+        /// Called once the base is at a position, in the epoch.
+        var waiters: [(place: Cursor, reached: @Sendable () -> Void)] = []
+    }
+
+    enum Job: Sendable {
+        case write(WriteRequest.Action, @Sendable (Result<Written, WriteFailure>) -> Void)
+        case input(NodeInput)
+    }
+
+    /// Opens the node's copy of a space in its storage, or begins an empty one there.
+    public init(
+        space: SpaceID, engine: any StorageEngine, signer: any Signer, options: SpaceOptions = SpaceOptions()
+    ) throws(StoreError) {
+        try SpaceLoader.prepare(engine, for: space)
+        let loader = SpaceLoader(view: engine)
+        var random = SodiumRandom()
+        let core = NodeCore(
+            base: try loader.base(space), record: try loader.nodeRecord() ?? NodeRecord(incarnation: random.next()),
+            chain: try loader.sealedLinks(), signer: signer, primitives: primitives)
+        if try loader.nodeRecord() == nil {
+            // The incarnation is on disk before the first dot of it can be.
+            let batch = CommitRecord.batch(NodeCommit(record: core.record), core.base)
+            try storing { () throws(StorageError) in try engine.commit(batch) }
+        }
+        self.space = space
+        self.engine = engine
+        self.signer = signer
+        clock = SystemClock(wallOffsetMilliseconds: options.wallOffsetMilliseconds)
+        cache = StateCache(byteLimit: options.cacheBytes)
+        writer = Mutex(NodeWriter(core: core, engine: engine))
+        published = Mutex(
+            Published(
+                cursor: core.cursor, replica: core.replica, records: core.base.records, isReady: core.record.isReady,
+                outboxCount: core.outboxCount, fault: nil, checkpoint: core.record.checkpoint))
+        (commands, commandSink) = AsyncStream.makeStream()
+        loop.start(name: "gimbal-node") { [unowned self] jobs in process(jobs) }
+    }
+
+    // MARK: SpaceStore
+
+    public var isReady: Bool { published.withLock { $0.isReady } }
+
+    public func contains(_ path: Path) -> Bool { published.withLock { $0.records.contains(path) } }
+
+    public func submit(
+        _ action: WriteRequest.Action, completion: @escaping @Sendable (Result<Written, WriteFailure>) -> Void
+    ) {
+        if !loop.submit(.write(action, completion)) { completion(.failure(.closed)) }
+    }
+
+    public func state(_ path: Path) throws(StoreError) -> PathState? { try reading.state(path) }
+
+    public func scan(_ pattern: Pattern, after: Path?, _ visit: (VisibleEntry) -> Bool) throws(StoreError) {
+        try reading.scan(pattern, after: after, visit)
+    }
+
+    private var reading: SpaceReading { SpaceReading(engine: engine, cache: cache, hasOverlays: true) }
+
+    public func subscribe(_ listener: @escaping @Sendable ([Path]) -> Void) {
+        listeners.withLock { $0.append(listener) }
+    }
+
+    public func close() {
+        loop.close()
+        commandSink.finish()
+        engine.close()
+    }
+
+    // MARK: For the replication client
+
+    /// Tells the node what came from its pivot.
+    public func deliver(_ input: NodeInput) { _ = loop.submit(.input(input)) }
+
+    public var cursor: Cursor { published.withLock { $0.cursor } }
+    /// Whose deltas come as receipts.
+    public var replica: ReplicaID { published.withLock { $0.replica } }
+    public var author: AuthorID { signer.author }
+    public var records: SpaceRecords { published.withLock { $0.records } }
+    public var fault: NodeFault? { published.withLock { $0.fault } }
+    /// Operations of this node that are not known to be in the log.
+    public var outboxCount: UInt64 { published.withLock { $0.outboxCount } }
+    /// The pivot's signature under the checkpoint at the cursor.
+    public var checkpoint: SignedPayload? { published.withLock { $0.checkpoint } }
+
+    public func deadLetters() throws(StoreError) -> [DeadLetter] { try SpaceLoader(view: engine).deadLetters() }
+
+    /// Calls `reached` once the base is at `place` or beyond; at once when it is there already.
+    public func whenReached(_ place: Cursor, _ reached: @escaping @Sendable () -> Void) {
+        let isThere = published.withLock { state in
+            guard !Self.isAt(state.cursor, place) else { return true }
+            state.waiters.append((place, reached))
+            return false
+        }
+        if isThere { reached() }
+    }
+
+    private static func isAt(_ cursor: Cursor, _ place: Cursor) -> Bool {
+        cursor.epoch.number > place.epoch.number || (cursor.epoch == place.epoch && cursor.position >= place.position)
+            || (place.position <= cursor.position && cursor.epoch.number == place.epoch.number)
+    }
+
+    // MARK: The writer's thread
+
+    private func process(_ jobs: ArraySlice<Job>) {
+        var inputs: [NodeInput] = []
+        var completions: [@Sendable (Result<Written, WriteFailure>) -> Void] = []
+        for job in jobs {
+            switch job {
+            case .write(let action, let completion):
+                inputs.append(.write(WriteRequest(token: UInt64(completions.count), action: action)))
+                completions.append(completion)
+            case .input(let input): inputs.append(input)
+            }
+        }
+        do throws(StoreError) {
+            let directives = try writer.withLock { writer throws(StoreError) in
+                try writer.step(inputs, now: clock.now())
+            }
+            execute(directives, completions)
+        } catch {
+            let failure = WriteFailure(error)
+            for completion in completions { completion(.failure(failure)) }
+            retry(inputs)
+        }
+    }
+
+    /// What came from the network is not lost with a commit that failed: the pivot is asked again.
+    private func retry(_ inputs: [NodeInput]) {
+        if inputs.contains(where: { if case .write = $0 { false } else { true } }) {
+            deliverLater(.pushFailed)
+            commandSink.yield(.follow(withOwnBodies: false))
+        }
+    }
+
+    private func deliverLater(_ input: NodeInput) { _ = loop.submit(.input(input)) }
+
+    private func execute(
+        _ directives: [NodeDirective], _ completions: [@Sendable (Result<Written, WriteFailure>) -> Void]
+    ) {
+        for directive in directives {
+            switch directive {
+            case .commit(let commit): publish(commit)
+            case .answerWrite(let token, let result): completions[Int(token)](result)
+            case .publish(let paths): for listener in listeners.withLock({ $0 }) { listener(paths) }
+            case .advanced(let cursor): wake(cursor)
+            case .seal(let first): load(pendingFrom: first) { .seal($0) }
+            case .reissue: load(pendingFrom: 0) { .reissue($0) }
+            case .push(let cursor, let firstSequences): push(cursor, firstSequences)
+            case .follow(let withOwnBodies): commandSink.yield(.follow(withOwnBodies: withOwnBodies))
+            case .investigate: commandSink.yield(.investigate)
+            case .fault(let fault):
+                published.withLock { $0.fault = fault }
+                commandSink.yield(.fault(fault))
+            case .faultCleared:
+                published.withLock { $0.fault = nil }
+                commandSink.yield(.faultCleared)
+            }
+        }
+    }
+
+    /// The commit is on disk; from here on others see it.
+    private func publish(_ commit: NodeCommit) {
+        let (changes, core) = writer.withLock { ($0.takeVisibleChanges(), $0.core) }
+        for change in changes { cache.update(change.path, change.state) }
+        published.withLock { state in
+            state.replica = core.replica
+            state.records = core.base.records
+            state.isReady = core.record.isReady
+            state.outboxCount = core.outboxCount
+            state.cursor = core.cursor
+            state.checkpoint = core.record.checkpoint
+        }
+    }
+
+    private func wake(_ cursor: Cursor) {
+        let reached = published.withLock { state in
+            let reached = state.waiters.filter { Self.isAt(cursor, $0.place) }
+            state.waiters.removeAll { Self.isAt(cursor, $0.place) }
+            return reached
+        }
+        for waiter in reached { waiter.reached() }
+    }
+
+    private func load(pendingFrom first: UInt64, _ input: ([PendingOperation]) -> NodeInput) {
+        do throws(StoreError) {
+            let limit = first == 0 ? Int.max : Limits.hardMaximumDeltaBytes
+            let operations = try SpaceLoader(view: engine).pending(from: first, byteLimit: limit)
+            deliverLater(input(operations))
+        } catch {
+            deliverLater(.pushFailed)
+        }
+    }
+
+    private func push(_ cursor: Cursor, _ firstSequences: [UInt64]) {
+        do throws(StoreError) {
+            let deltas = try writer.withLock { writer throws(StoreError) in try writer.sealedDeltas(firstSequences) }
+            commandSink.yield(.push(PushRequest(cursor: cursor, deltas: deltas)))
+        } catch {
+            deliverLater(.pushFailed)
+        }
+    }
+}

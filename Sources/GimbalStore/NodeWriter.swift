@@ -1,0 +1,183 @@
+import GimbalCRDT
+import GimbalReplication
+import GimbalSigning
+import GimbalStorage
+import GimbalWire
+
+/// The node's core with what its steps need from storage: loads the paths of the inputs, steps, commits. Used by the
+/// writer's thread alone.
+struct NodeWriter: Sendable {
+    private(set) var core: NodeCore
+    private let engine: any StorageEngine
+    private let primitives = SodiumPrimitives()
+    /// Deltas sealed by this process whose receipt has not come, so that they need not be read and verified again.
+    private var sealed: [Digest: IncomingDelta] = [:]
+    private var visibleChanges: [VisibleChange] = []
+
+    private static let sealedCacheLimit = 1024
+
+    init(core: NodeCore, engine: any StorageEngine) {
+        self.core = core
+        self.engine = engine
+    }
+
+    /// Steps and commits; when the commit fails the core is what it was before.
+    mutating func step(_ inputs: [NodeInput], now: Now) throws(StoreError) -> [NodeDirective] {
+        var inputs = inputs
+        for index in inputs.indices {
+            if case .page(var page) = inputs[index] {
+                page.ownDeltas = try ownDeltas(of: page)
+                inputs[index] = .page(page)
+            }
+        }
+        let states = try load(inputs)
+        let before = core
+        var random = SodiumRandom()
+        let directives = core.step(inputs, states: states, now: now, using: &random)
+        guard case .commit(let commit) = directives.first else { return directives }
+        do throws(StoreError) {
+            try storing { () throws(StorageError) in try engine.commit(CommitRecord.batch(commit, core.base)) }
+        } catch {
+            core = before
+            throw error
+        }
+        remember(commit)
+        return directives
+    }
+
+    private mutating func remember(_ commit: NodeCommit) {
+        for added in commit.addedSealed where sealed.count < Self.sealedCacheLimit {
+            sealed[added.link.headerHash] = IncomingDelta(added.delta)
+        }
+        if !commit.removedSealed.isEmpty {
+            let pending = Set(core.chain.map(\.headerHash))
+            sealed = sealed.filter { pending.contains($0.key) }
+        }
+        let overlays = Dictionary(commit.overlays.map { ($0.path, $0.overlay) }, uniquingKeysWith: { $1 })
+        let bases = Dictionary((commit.base?.states ?? []).map { ($0.path, $0.state) }, uniquingKeysWith: { $1 })
+        for path in Set(overlays.keys).union(bases.keys) {
+            if case .some(.some(let overlay)) = overlays[path] {
+                visibleChanges.append(VisibleChange(path: path, state: .some(overlay.view)))
+            } else {
+                visibleChanges.append(VisibleChange(path: path, state: bases[path]))
+            }
+        }
+    }
+
+    /// A path that clients may see differently.
+    struct VisibleChange {
+        var path: Path
+        /// What they see now; nil where it has to be read again.
+        var state: PathState??
+    }
+
+    /// What clients see differently since the last call.
+    mutating func takeVisibleChanges() -> [VisibleChange] {
+        defer { visibleChanges = [] }
+        return visibleChanges
+    }
+
+    // MARK: Loading
+
+    private func load(_ inputs: [NodeInput]) throws(StoreError) -> NodeWorkingSet {
+        var paths: Set<Path> = []
+        var sequences: Set<UInt64> = []
+        for input in inputs {
+            switch input {
+            case .write(let request): if let path = request.path { paths.insert(path) }
+            case .page(let page): collect(page, &paths, &sequences)
+            case .reissue(let operations): paths.formUnion(operations.map(\.path))
+            case .joined, .seal, .pushAnswered, .pushFailed, .retryPush, .investigate: break
+            }
+        }
+        let own = try pending(sequences)
+        paths.formUnion(own.values.map(\.path))
+        let ordered = paths.sorted()
+        let keys = ordered.map(\.bytes)
+        let (bases, overlays) = try storing { () throws(StorageError) in
+            (try engine.load(keys, from: .state), try engine.load(keys, from: .overlay))
+        }
+        var loadedStates: [Path: PathState?] = [:]
+        var loadedOverlays: [Path: Overlay?] = [:]
+        let isPageLoaded = inputs.contains { if case .page = $0 { true } else { false } }
+        for (index, path) in ordered.enumerated() {
+            loadedStates[path] = .some(
+                try bases[index].map { bytes throws(StoreError) in
+                    try decoding("state of \(path)") { () throws(WireError) in try StateRecord.decode(bytes, at: path) }
+                })
+            let overlay = try overlays[index].map { bytes throws(StoreError) in
+                try decoding("overlay of \(path)") { () throws(WireError) in
+                    try StateRecord.decodeOverlay(bytes, at: path)
+                }
+            }
+            loadedOverlays[path] = .some(overlay)
+            if isPageLoaded { sequences.formUnion(overlay?.pending ?? []) }
+        }
+        return NodeWorkingSet(states: loadedStates, overlays: loadedOverlays, pending: try pending(sequences))
+    }
+
+    private func collect(_ page: NodePage, _ paths: inout Set<Path>, _ sequences: inout Set<UInt64>) {
+        for entry in page.entries {
+            let delta: IncomingDelta?
+            switch entry.body {
+            case .delta(let foreign): delta = foreign
+            case .receipt(let headerHash): delta = page.ownDeltas[headerHash]
+            case .join: delta = nil
+            }
+            guard let delta else { continue }
+            paths.formUnion(delta.paths)
+            if delta.header.replica == core.replica {
+                sequences.formUnion(delta.header.firstSequence...delta.header.lastSequence)
+            }
+        }
+    }
+
+    private func pending(_ sequences: Set<UInt64>) throws(StoreError) -> [UInt64: PendingOperation] {
+        let ordered = sequences.sorted()
+        let loaded = try storing { () throws(StorageError) in
+            try engine.load(ordered.map(RecordKey.number), from: .outbox)
+        }
+        var operations: [UInt64: PendingOperation] = [:]
+        for (sequence, bytes) in zip(ordered, loaded) {
+            guard let bytes else { continue }
+            operations[sequence] = try decoding("outbox entry \(sequence)") { () throws(WireError) in
+                try StateRecord.decodePending(bytes)
+            }
+        }
+        return operations
+    }
+
+    /// The own deltas that the receipts of a page name, as they were sealed.
+    private func ownDeltas(of page: NodePage) throws(StoreError) -> [Digest: IncomingDelta] {
+        var deltas: [Digest: IncomingDelta] = [:]
+        for entry in page.entries {
+            guard case .receipt(let hash) = entry.body, let link = core.chain.first(where: { $0.headerHash == hash }) else {
+                continue
+            }
+            if let known = sealed[hash] {
+                deltas[hash] = known
+            } else if let delta = try sealedDeltas([link.firstSequence]).first {
+                deltas[hash] = try decoding("sealed delta \(link.firstSequence)") { () throws(WireError) in
+                    IncomingDelta(try delta.verified(primitives))
+                }
+            }
+        }
+        return deltas
+    }
+
+    /// Sealed deltas of the outbox by first sequence, byte for byte as they were sealed.
+    func sealedDeltas(_ firstSequences: [UInt64]) throws(StoreError) -> [SealedDelta] {
+        let loaded = try storing { () throws(StorageError) in
+            try engine.load(firstSequences.map(RecordKey.number), from: .sealed)
+        }
+        var deltas: [SealedDelta] = []
+        for (first, bytes) in zip(firstSequences, loaded) {
+            guard let bytes else { continue }
+            deltas.append(
+                try decoding("sealed delta \(first)") { () throws(WireError) in
+                    try CommitRecord.decodeSealed(bytes, first: first).1
+                })
+        }
+        return deltas
+    }
+}

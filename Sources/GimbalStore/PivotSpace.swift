@@ -1,0 +1,260 @@
+import GimbalCRDT
+import GimbalReplication
+import GimbalSigning
+import GimbalStorage
+import GimbalWire
+import Synchronization
+
+/// A space that this process leads: the shell around `PivotCore`. It executes directives in their order and nothing else.
+public final class PivotSpace: SpaceStore {
+    public let space: SpaceID
+    /// The root key's word for this pivot, as every node gets it.
+    public let certificate: SignedPayload
+    let engine: any StorageEngine
+    let log: LogReader
+    private let signer: any Signer
+    private let primitives = SodiumPrimitives()
+    private let clock: SystemClock
+    private let cache: StateCache
+    private let loop = CommitLoop<Job>()
+    private let core: Mutex<PivotCore>
+    private let published: Mutex<Published>
+    private let listeners = Mutex<[@Sendable ([Path]) -> Void]>([])
+
+    /// What other threads see of the core, as of the last commit.
+    private struct Published {
+        var place: Cursor
+        var checkpoint: Checkpoint?
+        var signedCheckpoint: (position: UInt64, bytes: [UInt8])?
+        var records: SpaceRecords
+        var pivotMilliseconds: UInt64
+        var advanceListeners: [UInt64: @Sendable (Cursor) -> Void] = [:]
+        var nextListener: UInt64 = 0
+    }
+
+    enum Job: Sendable {
+        case write(WriteRequest.Action, @Sendable (Result<Written, WriteFailure>) -> Void)
+        case push(PivotPush, @Sendable (Result<PushOutcome, WriteFailure>) -> Void)
+    }
+
+    /// Opens the space in its storage, founding it there if it is empty.
+    public init(
+        space: SpaceID, engine: any StorageEngine, signer: any Signer, certificate: SignedPayload,
+        options: SpaceOptions = SpaceOptions()
+    ) throws(StoreError) {
+        try SpaceLoader.prepare(engine, for: space)
+        let loader = SpaceLoader(view: engine)
+        let base = try loader.base(space)
+        let record = try loader.pivotRecord()
+        let core = PivotCore(base: base, record: record, signer: signer, primitives: primitives)
+        self.space = space
+        self.engine = engine
+        self.signer = signer
+        self.certificate = certificate
+        clock = SystemClock(wallOffsetMilliseconds: options.wallOffsetMilliseconds)
+        cache = StateCache(byteLimit: options.cacheBytes)
+        log = LogReader(engine: engine)
+        let last = try log.checkpoint(at: base.position)
+        published = Mutex(
+            Published(
+                place: core.place, checkpoint: last, records: base.records, pivotMilliseconds: record.pivotMilliseconds))
+        self.core = Mutex(core)
+        loop.start(name: "gimbal-pivot") { [unowned self] jobs in process(jobs) }
+    }
+
+    // MARK: SpaceStore
+
+    public var isReady: Bool { true }
+
+    public func contains(_ path: Path) -> Bool { published.withLock { $0.records.contains(path) } }
+
+    public func submit(
+        _ action: WriteRequest.Action, completion: @escaping @Sendable (Result<Written, WriteFailure>) -> Void
+    ) {
+        if !loop.submit(.write(action, completion)) { completion(.failure(.closed)) }
+    }
+
+    public func state(_ path: Path) throws(StoreError) -> PathState? { try reading.state(path) }
+
+    public func scan(_ pattern: Pattern, after: Path?, _ visit: (VisibleEntry) -> Bool) throws(StoreError) {
+        try reading.scan(pattern, after: after, visit)
+    }
+
+    private var reading: SpaceReading { SpaceReading(engine: engine, cache: cache, hasOverlays: false) }
+
+    public func subscribe(_ listener: @escaping @Sendable ([Path]) -> Void) {
+        listeners.withLock { $0.append(listener) }
+    }
+
+    public func close() {
+        loop.close()
+        engine.close()
+    }
+
+    // MARK: What nodes ask for
+
+    public var records: SpaceRecords { published.withLock { $0.records } }
+    public var place: Cursor { published.withLock { $0.place } }
+    public var author: AuthorID { signer.author }
+
+    /// Takes a push whose deltas are verified. `completion` is called when it is on disk, or refused.
+    public func push(
+        _ cursor: Cursor, _ deltas: [IncomingDelta],
+        completion: @escaping @Sendable (Result<PushOutcome, WriteFailure>) -> Void
+    ) {
+        let checkpoint = try? log.checkpoint(at: cursor.position)
+        let push = PivotPush(token: 0, cursor: cursor, checkpointAtCursor: checkpoint, deltas: deltas)
+        if !loop.submit(.push(push, completion)) { completion(.failure(.closed)) }
+    }
+
+    /// Whether a node at this cursor can be served from the log.
+    public func contains(_ cursor: Cursor) -> Bool {
+        let checkpoint = try? log.checkpoint(at: cursor.position)
+        return core.withLock { $0.contains(cursor, checkpoint: checkpoint) }
+    }
+
+    /// The next page after a position; nil when there is nothing after it.
+    ///
+    /// - Parameter receiptsFor: own deltas of this replica come as receipts.
+    public func page(after position: UInt64, receiptsFor replica: ReplicaID?) throws(StoreError) -> (bytes: [UInt8], end: UInt64)? {
+        guard let stretch = try log.stretch(after: position, receiptsFor: replica, primitives) else { return nil }
+        let checkpoint = signedCheckpoint(stretch.checkpoint)
+        return (
+            Page.encode(after: position, entries: stretch.entries, checkpoint: checkpoint), stretch.checkpoint.position
+        )
+    }
+
+    /// Signed once and shared by all who follow the log's end.
+    private func signedCheckpoint(_ checkpoint: Checkpoint) -> [UInt8] {
+        if let known = published.withLock({ $0.signedCheckpoint }), known.position == checkpoint.position {
+            return known.bytes
+        }
+        let bytes = SignedPayload(signing: checkpoint.encoded, with: signer).encoded
+        published.withLock { state in
+            if checkpoint.position >= state.signedCheckpoint?.position ?? 0 {
+                state.signedCheckpoint = (checkpoint.position, bytes)
+            }
+        }
+        return bytes
+    }
+
+    /// The latest checkpoint, signed; nil while the log is empty.
+    public var latestCheckpoint: SignedPayload? {
+        guard let checkpoint = published.withLock({ $0.checkpoint }) else { return nil }
+        return try? SignedPayload(decoding: signedCheckpoint(checkpoint))
+    }
+
+    /// An answer to one request, signed over its nonce.
+    public func answer(_ verdict: Answer.Verdict, to nonce: [UInt8], head: Head = .none, detail: String = "") -> SignedPayload {
+        let (place, stored) = published.withLock { ($0.place, $0.pivotMilliseconds) }
+        let answer = Answer(
+            space: space, nonce: nonce, verdict: verdict, head: head, place: place,
+            pivotMilliseconds: max(stored, clock.now().wallMilliseconds), detail: detail)
+        return SignedPayload(signing: answer.encoded, with: signer)
+    }
+
+    /// Calls `listener` after each commit, from the writer's thread, until the returned closure is called.
+    public func onAdvance(_ listener: @escaping @Sendable (Cursor) -> Void) -> @Sendable () -> Void {
+        let id = published.withLock { state in
+            state.nextListener += 1
+            state.advanceListeners[state.nextListener] = listener
+            return state.nextListener
+        }
+        return { [weak self] in
+            _ = self?.published.withLock { $0.advanceListeners.removeValue(forKey: id) }
+        }
+    }
+
+    // MARK: The writer's thread
+
+    private func process(_ jobs: ArraySlice<Job>) {
+        var inputs: [PivotInput] = []
+        var writeCompletions: [@Sendable (Result<Written, WriteFailure>) -> Void] = []
+        var pushCompletions: [@Sendable (Result<PushOutcome, WriteFailure>) -> Void] = []
+        for job in jobs {
+            switch job {
+            case .write(let action, let completion):
+                inputs.append(.write(WriteRequest(token: UInt64(writeCompletions.count), action: action)))
+                writeCompletions.append(completion)
+            case .push(var push, let completion):
+                push.token = UInt64(pushCompletions.count)
+                inputs.append(.push(push))
+                pushCompletions.append(completion)
+            }
+        }
+        do throws(StoreError) {
+            let states = try load(inputs)
+            try execute(step(inputs, states), writeCompletions, pushCompletions)
+        } catch {
+            let failure = WriteFailure(error)
+            for completion in writeCompletions { completion(.failure(failure)) }
+            for completion in pushCompletions { completion(.failure(failure)) }
+        }
+    }
+
+    private func load(_ inputs: [PivotInput]) throws(StoreError) -> WorkingSet {
+        var states: [Path: PathState?] = [:]
+        let reading = reading
+        for input in inputs {
+            switch input {
+            case .write(let request):
+                if let path = request.path, states[path] == nil { states[path] = .some(try reading.state(path)) }
+            case .push(let push):
+                for path in push.deltas.flatMap(\.paths) where states[path] == nil {
+                    states[path] = .some(try reading.state(path))
+                }
+            }
+        }
+        return WorkingSet(states)
+    }
+
+    /// The step and its commit; when the commit fails the core is what it was before.
+    private func step(_ inputs: [PivotInput], _ states: WorkingSet) throws(StoreError) -> [PivotDirective] {
+        let now = clock.now()
+        let (before, directives, base) = core.withLock { core in
+            let before = core
+            var random = SodiumRandom()
+            let directives = core.step(inputs, states: states, now: now, using: &random)
+            return (before, directives, core.base)
+        }
+        guard case .commit(let commit) = directives.first else { return directives }
+        do throws(StoreError) {
+            try storing { () throws(StorageError) in try engine.commit(CommitRecord.batch(commit, base)) }
+        } catch {
+            core.withLock { $0 = before }
+            throw error
+        }
+        for (path, state) in commit.base.states { cache.update(path, .some(state)) }
+        published.withLock { state in
+            state.records = base.records
+            state.pivotMilliseconds = commit.record.pivotMilliseconds
+            if let checkpoint = commit.base.checkpoint {
+                state.checkpoint = checkpoint
+                state.place = checkpoint.cursor
+            }
+        }
+        return directives
+    }
+
+    private func execute(
+        _ directives: [PivotDirective], _ writes: [@Sendable (Result<Written, WriteFailure>) -> Void],
+        _ pushes: [@Sendable (Result<PushOutcome, WriteFailure>) -> Void]
+    ) {
+        for directive in directives {
+            switch directive {
+            case .commit: break  // done, before anything else is seen
+            case .answerWrite(let token, let result): writes[Int(token)](result)
+            case .answerPush(let token, let outcome): pushes[Int(token)](.success(outcome))
+            case .publish(let checkpoint, let paths):
+                for listener in published.withLock({ Array($0.advanceListeners.values) }) { listener(checkpoint.cursor) }
+                for listener in listeners.withLock({ $0 }) { listener(paths) }
+            }
+        }
+    }
+}
+
+extension WriteFailure {
+    init(_ error: StoreError) {
+        if case .storage(let storage) = error { self.init(storage) } else { self = .storageFailed }
+    }
+}

@@ -1,0 +1,151 @@
+import GimbalCRDT
+import GimbalReplication
+import GimbalStorage
+import GimbalWire
+
+/// What a commit of the core becomes in storage: one atomic batch.
+enum CommitRecord {
+    static func batch(_ commit: PivotCommit, _ base: SpaceBase) -> StorageBatch {
+        var batch = StorageBatch()
+        add(commit.base, base, to: &batch)
+        if let checkpoint = commit.base.checkpoint {
+            batch.put(checkpoint.encoded, at: RecordKey.number(checkpoint.position), in: .checkpoints)
+        }
+        var writer = CBORWriter()
+        writer.array(count: 2)
+        writer.stamp(commit.record.clock)
+        writer.unsigned(commit.record.pivotMilliseconds)
+        batch.put(writer.bytes, at: RecordKey.record, in: .metadata)
+        if let last = commit.record.epochs.last {
+            var writer = CBORWriter()
+            writer.array(count: 2)
+            writer.unsigned(last.epoch.random)
+            writer.unsigned(last.firstPosition)
+            batch.put(writer.bytes, at: RecordKey.epoch(last.epoch.number), in: .metadata)
+        }
+        return batch
+    }
+
+    static func batch(_ commit: NodeCommit, _ base: SpaceBase) -> StorageBatch {
+        var batch = StorageBatch()
+        if let baseCommit = commit.base { add(baseCommit, base, to: &batch) }
+        for (path, overlay) in commit.overlays {
+            batch.change(path.bytes, overlay.map(StateRecord.encode), in: .overlay)
+        }
+        for sequence in commit.removedPending { batch.delete(RecordKey.number(sequence), in: .outbox) }
+        for operation in commit.addedPending {
+            batch.put(StateRecord.encode(operation), at: RecordKey.number(operation.sequence), in: .outbox)
+        }
+        for first in commit.removedSealed { batch.delete(RecordKey.number(first), in: .sealed) }
+        for sealed in commit.addedSealed {
+            batch.put(encode(sealed), at: RecordKey.number(sealed.link.firstSequence), in: .sealed)
+        }
+        for letter in commit.deadLetters {
+            let dot = Dot(replica: letter.replica, sequence: letter.operation.sequence)
+            batch.put(encode(letter), at: RecordKey.dot(dot), in: .deadLetters)
+        }
+        batch.put(encode(commit.record), at: RecordKey.record, in: .metadata)
+        return batch
+    }
+
+    private static func add(_ commit: BaseCommit, _ base: SpaceBase, to batch: inout StorageBatch) {
+        for (path, state) in commit.states { batch.change(path.bytes, state.map(StateRecord.encode), in: .state) }
+        for entry in commit.entries {
+            batch.put(entry.bytes, at: RecordKey.number(entry.position), in: .log)
+            guard let link = entry.link else { continue }
+            var writer = CBORWriter()
+            writer.array(count: 3)
+            writer.unsigned(link.firstSequence)
+            writer.byteString(link.headerHash)
+            writer.unsigned(link.position)
+            batch.put(writer.bytes, at: RecordKey.link(link.replica, lastSequence: link.lastSequence), in: .chain)
+        }
+        for (replica, head) in commit.heads {
+            var writer = CBORWriter()
+            writer.array(count: 2)
+            writer.unsigned(head.sequence)
+            writer.byteString(head.headerHash)
+            batch.put(writer.bytes, at: RecordKey.head(replica), in: .metadata)
+        }
+        for (dot, reason) in commit.refused {
+            batch.change(RecordKey.dot(dot), reason.map { Array($0.utf8) }, in: .refused)
+        }
+        for (index, bytes) in commit.buckets { batch.put(bytes, at: RecordKey.bucket(index), in: .metadata) }
+        batch.put(encode(commit.frontier, base), at: RecordKey.frontier, in: .metadata)
+    }
+
+    private static func encode(_ frontier: MerkleTree.Frontier, _ base: SpaceBase) -> [UInt8] {
+        var writer = CBORWriter()
+        writer.array(count: 4)
+        writer.unsigned(base.firstPosition)
+        writer.stamp(base.greatestStamp)
+        writer.unsigned(frontier.count)
+        writer.array(count: frontier.subtrees.count)
+        for subtree in frontier.subtrees { writer.byteString(subtree) }
+        return writer.bytes
+    }
+
+    static func encode(_ sealed: SealedOutboxDelta) -> [UInt8] {
+        var writer = CBORWriter(reserving: sealed.delta.sealed.bytes.count + 64)
+        writer.array(count: 3)
+        writer.unsigned(sealed.link.lastSequence)
+        writer.byteString(sealed.link.headerHash)
+        writer.encoded(sealed.delta.sealed.bytes)
+        return writer.bytes
+    }
+
+    static func decodeSealed(_ bytes: [UInt8], first: UInt64) throws(WireError) -> (SealedLink, SealedDelta) {
+        var reader = CBORReader(bytes)
+        try reader.array(of: 3)
+        let link = SealedLink(
+            firstSequence: first, lastSequence: try reader.unsigned(), headerHash: try reader.fixed(Digest.self))
+        return (link, try SealedDelta(from: &reader))
+    }
+
+    static func encode(_ letter: DeadLetter) -> [UInt8] {
+        var writer = CBORWriter()
+        writer.array(count: 2)
+        writer.text(letter.reason)
+        StateRecord.encode(letter.operation, into: &writer)
+        return writer.bytes
+    }
+
+    static func decodeDeadLetter(_ bytes: [UInt8], of replica: ReplicaID) throws(WireError) -> DeadLetter {
+        var reader = CBORReader(bytes)
+        try reader.array(of: 2)
+        let reason = try reader.text()
+        return DeadLetter(replica: replica, operation: try StateRecord.decodePending(&reader), reason: reason)
+    }
+
+    static func encode(_ record: NodeRecord) -> [UInt8] {
+        var writer = CBORWriter()
+        writer.array(count: 8)
+        writer.unsigned(record.incarnation)
+        writer.unsigned(record.nextSequence)
+        writer.stamp(record.clock)
+        writer.unsigned(record.epoch.number)
+        writer.unsigned(record.epoch.random)
+        writer.bool(record.isReady)
+        writer.unsigned(record.spoiledFrom)
+        if let checkpoint = record.checkpoint { checkpoint.encode(into: &writer) } else { writer.null() }
+        return writer.bytes
+    }
+
+    static func decodeNodeRecord(_ bytes: [UInt8]) throws(WireError) -> NodeRecord {
+        var reader = CBORReader(bytes)
+        try reader.array(of: 8)
+        var record = NodeRecord(
+            incarnation: try reader.unsigned(), nextSequence: try reader.unsigned(), clock: try reader.stamp(),
+            epoch: Epoch(number: try reader.unsigned(), random: try reader.unsigned()), isReady: try reader.bool(),
+            spoiledFrom: try reader.unsigned())
+        record.checkpoint = reader.takeNull() ? nil : try SignedPayload(from: &reader)
+        try reader.expectEnd()
+        return record
+    }
+}
+
+extension StorageBatch {
+    mutating func change(_ key: [UInt8], _ value: [UInt8]?, in section: Section) {
+        changes.append((section, key, value))
+    }
+}

@@ -1,0 +1,217 @@
+import GimbalCRDT
+import GimbalReplication
+import GimbalStorage
+import GimbalWire
+
+/// Why a space's stored data could not be read or is not this program's.
+public enum StoreError: Error, Equatable, Sendable, CustomStringConvertible {
+    case storage(StorageError)
+    /// A record does not decode: the files are damaged, or another program wrote them.
+    case damaged(record: String, WireError)
+    /// Written by a newer version of the stored format.
+    case newerFormat(found: UInt64, known: UInt64)
+    /// The folder holds another space than was asked for.
+    case anotherSpace(found: SpaceID, expected: SpaceID)
+
+    public var code: String {
+        switch self {
+        case .storage(let error): error.code
+        case .damaged: "store-damaged"
+        case .newerFormat: "store-newer-format"
+        case .anotherSpace: "store-another-space"
+        }
+    }
+
+    public var description: String {
+        switch self {
+        case .storage(let error): error.description
+        case .damaged(let record, let error): "the stored \(record) is damaged: \(error)"
+        case .newerFormat(let found, let known):
+            "the data was written in format \(found), this program knows up to \(known): use a newer Gimbal"
+        case .anotherSpace(let found, let expected): "the folder holds space \(found), not \(expected)"
+        }
+    }
+}
+
+/// Reads back what `CommitRecord` wrote.
+struct SpaceLoader {
+    static let formatVersion: UInt64 = 1
+
+    let view: any StorageView
+
+    /// Checks format and space of an existing store, or marks a new one.
+    static func prepare(_ engine: any StorageEngine, for space: SpaceID) throws(StoreError) {
+        let stored = try storing { () throws(StorageError) in
+            try engine.load([RecordKey.format, RecordKey.space], from: .metadata)
+        }
+        guard let format = stored[0] else {
+            var batch = StorageBatch()
+            batch.put(RecordKey.number(formatVersion), at: RecordKey.format, in: .metadata)
+            batch.put(space.bytes, at: RecordKey.space, in: .metadata)
+            return try storing { () throws(StorageError) in try engine.commit(batch) }
+        }
+        let found = RecordKey.number(from: format)
+        guard found <= formatVersion else { throw .newerFormat(found: found, known: formatVersion) }
+        guard let foundSpace = stored[1].flatMap({ SpaceID($0) }) else {
+            throw .damaged(record: "space id", WireError(.truncated))
+        }
+        guard foundSpace == space else { throw .anotherSpace(found: foundSpace, expected: space) }
+    }
+
+    func base(_ space: SpaceID) throws(StoreError) -> SpaceBase {
+        var digest = StateDigest()
+        try scan(RecordKey.bucketPrefix, "digest") { key, value throws(WireError) in
+            guard let index = key.last, digest.restoreBucket(Int(index), from: value) else { throw WireError(.truncated) }
+        }
+        _ = digest.takeChanged()
+        var heads: [ReplicaID: Head] = [:]
+        try scan(RecordKey.headPrefix, "heads") { key, value throws(WireError) in
+            guard let replica = RecordKey.replica(from: key.dropFirst(RecordKey.headPrefix.count)) else {
+                throw WireError(.truncated)
+            }
+            var reader = CBORReader(value)
+            try reader.array(of: 2)
+            heads[replica] = Head(sequence: try reader.unsigned(), headerHash: try reader.fixed(Digest.self))
+        }
+        var refused: [Dot: String] = [:]
+        try scan([], in: .refused, "refused dots") { key, value throws(WireError) in
+            guard let replica = RecordKey.replica(from: key.prefix(40)), key.count == 48 else { throw WireError(.truncated) }
+            refused[Dot(replica: replica, sequence: RecordKey.number(from: key))] = String(decoding: value, as: UTF8.self)
+        }
+        let (firstPosition, greatestStamp, frontier) = try frontier()
+        return SpaceBase(
+            space: space, versionVector: VersionVector(heads: heads), refused: refused, digest: digest, frontier: frontier,
+            firstPosition: firstPosition, greatestStamp: greatestStamp, records: try records())
+    }
+
+    private func frontier() throws(StoreError) -> (UInt64, HybridTimestamp, MerkleTree.Frontier) {
+        guard let bytes = try metadata(RecordKey.frontier) else { return (1, .zero, .init()) }
+        return try decoding("log frontier") { () throws(WireError) in
+            var reader = CBORReader(bytes)
+            try reader.array(of: 4)
+            let firstPosition = try reader.unsigned()
+            let greatestStamp = try reader.stamp()
+            let count = try reader.unsigned()
+            var subtrees: [Digest] = []
+            for _ in 0..<(try reader.arrayCount(upTo: 64, "subtrees")) { subtrees.append(try reader.fixed(Digest.self)) }
+            guard let frontier = MerkleTree.Frontier(count: count, subtrees: subtrees) else {
+                throw WireError(.inconsistent)
+            }
+            return (firstPosition, greatestStamp, frontier)
+        }
+    }
+
+    /// A space's own records lie together: they begin with `_`.
+    private func records() throws(StoreError) -> SpaceRecords {
+        var records = SpaceRecords()
+        try scan(Array("_".utf8), in: .state, "space records") { key, value throws(WireError) in
+            guard let path = Path(key) else { throw WireError(.badPath) }
+            records.update(path, try StateRecord.decode(value, at: path))
+        }
+        return records
+    }
+
+    func pivotRecord() throws(StoreError) -> PivotRecord {
+        var record = PivotRecord()
+        if let bytes = try metadata(RecordKey.record) {
+            (record.clock, record.pivotMilliseconds) = try decoding("pivot record") { () throws(WireError) in
+                var reader = CBORReader(bytes)
+                try reader.array(of: 2)
+                return (try reader.stamp(), try reader.unsigned())
+            }
+        }
+        try scan(RecordKey.epochPrefix, "epochs") { key, value throws(WireError) in
+            var reader = CBORReader(value)
+            try reader.array(of: 2)
+            let epoch = Epoch(number: RecordKey.number(from: key), random: try reader.unsigned())
+            record.epochs.append(.init(epoch: epoch, firstPosition: try reader.unsigned()))
+        }
+        return record
+    }
+
+    /// Nil in a new store.
+    func nodeRecord() throws(StoreError) -> NodeRecord? {
+        guard let bytes = try metadata(RecordKey.record) else { return nil }
+        return try decoding("node record") { () throws(WireError) in try CommitRecord.decodeNodeRecord(bytes) }
+    }
+
+    func sealedLinks() throws(StoreError) -> [SealedLink] {
+        var links: [SealedLink] = []
+        try scan([], in: .sealed, "sealed outbox") { key, value throws(WireError) in
+            links.append(try CommitRecord.decodeSealed(value, first: RecordKey.number(from: key)).0)
+        }
+        return links
+    }
+
+    func deadLetters() throws(StoreError) -> [DeadLetter] {
+        var letters: [DeadLetter] = []
+        try scan([], in: .deadLetters, "dead letters") { key, value throws(WireError) in
+            guard let replica = RecordKey.replica(from: key.prefix(40)) else { throw WireError(.truncated) }
+            letters.append(try CommitRecord.decodeDeadLetter(value, of: replica))
+        }
+        return letters
+    }
+
+    /// Pending operations from a sequence on, until about `byteLimit` bytes are read.
+    func pending(from first: UInt64, byteLimit: Int) throws(StoreError) -> [PendingOperation] {
+        var operations: [PendingOperation] = []
+        var bytes = 0
+        try scan(from: RecordKey.number(first), until: nil, in: .outbox, "outbox") { _, value throws(WireError) in
+            operations.append(try StateRecord.decodePending(value))
+            bytes += value.count
+            return bytes < byteLimit
+        }
+        return operations
+    }
+
+    // MARK: Scans with errors of this layer
+
+    private func metadata(_ key: [UInt8]) throws(StoreError) -> [UInt8]? {
+        try storing { () throws(StorageError) in try view.load([key], from: .metadata)[0] }
+    }
+
+    private func scan(
+        _ prefix: [UInt8], in section: Section = .metadata, _ what: String,
+        _ visit: (_ key: [UInt8], _ value: [UInt8]) throws(WireError) -> Void
+    ) throws(StoreError) {
+        let end = prefix.isEmpty ? nil : RecordKey.end(of: prefix)
+        try scan(from: prefix, until: end, in: section, what) { key, value throws(WireError) in
+            try visit(key, value)
+            return true
+        }
+    }
+
+    func scan(
+        from lower: [UInt8], until upper: [UInt8]?, in section: Section, _ what: String,
+        _ visit: (_ key: [UInt8], _ value: [UInt8]) throws(WireError) -> Bool
+    ) throws(StoreError) {
+        var failure: WireError?
+        try storing { () throws(StorageError) in
+            try view.scan(section, from: lower, until: upper) { key, value in
+                do throws(WireError) {
+                    return try visit(key, value)
+                } catch {
+                    failure = error
+                    return false
+                }
+            }
+        }
+        if let failure { throw .damaged(record: what, failure) }
+    }
+}
+
+func storing<Value>(_ body: () throws(StorageError) -> Value) throws(StoreError) -> Value {
+    do {
+        return try body()
+    } catch {
+        throw .storage(error)
+    }
+}
+
+func decoding<Value>(_ record: String, _ body: () throws(WireError) -> Value) throws(StoreError) -> Value {
+    do {
+        return try body()
+    } catch {
+        throw .damaged(record: record, error)
+    }
+}

@@ -1,0 +1,104 @@
+import GimbalCRDT
+import GimbalReplication
+import GimbalStorage
+import GimbalWire
+
+/// One key as a client reads it.
+public struct VisibleEntry: Hashable, Sendable {
+    public var path: Path
+    public var write: Write
+
+    public init(path: Path, write: Write) {
+        self.path = path
+        self.write = write
+    }
+
+    /// Nanoseconds since the epoch, as clients are shown them.
+    public var created: UInt64 { write.created.nanoseconds }
+    /// 0 for the first write of a life.
+    public var updated: UInt64 { write.created == write.stamp ? 0 : write.stamp.nanoseconds }
+    /// JSON text.
+    public var value: [UInt8] { write.value ?? [] }
+}
+
+/// Reads a space's states as clients see them: the overlay where there is one, else the base.
+///
+/// Order of the two look-ups matters: a receipt moves a write from overlay to base in one commit, so the overlay is
+/// asked first.
+struct SpaceReading: Sendable {
+    let engine: any StorageEngine
+    let cache: StateCache
+    let hasOverlays: Bool
+
+    func state(_ path: Path) throws(StoreError) -> PathState? {
+        switch cache.lookUp(path) {
+        case .hit(let state): return state
+        case .miss(let ticket):
+            let state = try Self.stored(path, in: engine, hasOverlays: hasOverlays)
+            cache.fill(path, state, ticket)
+            return state
+        }
+    }
+
+    private static func stored(_ path: Path, in view: any StorageView, hasOverlays: Bool) throws(StoreError) -> PathState? {
+        if hasOverlays, let bytes = try load(path, .overlay, view) {
+            return try decoding("overlay of \(path)") { () throws(WireError) in
+                try StateRecord.decodeOverlay(bytes, at: path).view
+            }
+        }
+        guard let bytes = try load(path, .state, view) else { return nil }
+        return try decoding("state of \(path)") { () throws(WireError) in try StateRecord.decode(bytes, at: path) }
+    }
+
+    private static func load(_ path: Path, _ section: Section, _ view: any StorageView) throws(StoreError) -> [UInt8]? {
+        try storing { () throws(StorageError) in try view.load([path.bytes], from: section)[0] }
+    }
+
+    /// Calls `visit` for each path that matches and has something to show, in the order of paths, until it returns false.
+    func scan(
+        _ pattern: Pattern, after: Path? = nil, _ visit: (VisibleEntry) -> Bool
+    ) throws(StoreError) {
+        let view = try storing { () throws(StorageError) in try engine.view() }
+        let prefix = pattern.fixedPrefix
+        var lower = prefix
+        if let after, !after.bytes.lexicographicallyPrecedes(prefix) { lower = after.bytes + [0] }
+        let overlays = hasOverlays ? try overlays(view, pattern, from: lower, prefix) : []
+        var nextOverlay = overlays[...]
+        var isStopped = false
+        func emit(_ path: Path, _ state: PathState?) -> Bool {
+            guard let write = state?.visible else { return true }
+            isStopped = !visit(VisibleEntry(path: path, write: write))
+            return !isStopped
+        }
+        try SpaceLoader(view: view).scan(from: lower, until: RecordKey.end(of: prefix), in: .state, "states") {
+            key, value throws(WireError) in
+            guard let path = Path(key) else { throw WireError(.badPath) }
+            guard pattern.matches(path) else { return true }
+            while let overlay = nextOverlay.first, overlay.path < path {
+                nextOverlay.removeFirst()
+                guard emit(overlay.path, overlay.state) else { return false }
+            }
+            if let overlay = nextOverlay.first, overlay.path == path {
+                nextOverlay.removeFirst()
+                return emit(path, overlay.state)
+            }
+            return emit(path, try StateRecord.decode(value, at: path))
+        }
+        while !isStopped, let overlay = nextOverlay.popFirst() {
+            guard emit(overlay.path, overlay.state) else { return }
+        }
+    }
+
+    private func overlays(
+        _ view: any StorageView, _ pattern: Pattern, from lower: [UInt8], _ prefix: [UInt8]
+    ) throws(StoreError) -> [(path: Path, state: PathState?)] {
+        var overlays: [(path: Path, state: PathState?)] = []
+        try SpaceLoader(view: view).scan(from: lower, until: RecordKey.end(of: prefix), in: .overlay, "overlays") {
+            key, value throws(WireError) in
+            guard let path = Path(key) else { throw WireError(.badPath) }
+            if pattern.matches(path) { overlays.append((path, try StateRecord.decodeOverlay(value, at: path).view)) }
+            return true
+        }
+        return overlays
+    }
+}

@@ -1,0 +1,66 @@
+import GimbalCRDT
+import GimbalReplication
+import GimbalStorage
+
+/// One space of this process, as its clients use it: led here (`PivotSpace`) or followed (`NodeSpace`).
+public protocol SpaceStore: AnyObject, Sendable {
+    var space: SpaceID { get }
+    /// Whether a path belongs to the space, as far as is known here.
+    func contains(_ path: Path) -> Bool
+    /// Whether the space can be read and written.
+    var isReady: Bool { get }
+
+    /// Takes a write. `completion` is called once, on the writer's thread, when the write is on disk or refused: it must not
+    /// block.
+    func submit(_ action: WriteRequest.Action, completion: @escaping @Sendable (Result<Written, WriteFailure>) -> Void)
+
+    /// What is at a path for clients; nil when there was never anything or it is gone.
+    func state(_ path: Path) throws(StoreError) -> PathState?
+
+    /// Calls `visit` for each path that matches and shows something, in the order of paths, until it returns false.
+    func scan(_ pattern: Pattern, after: Path?, _ visit: (VisibleEntry) -> Bool) throws(StoreError)
+
+    /// Paths whose visible state changed, commit by commit.
+    func subscribe(_ listener: @escaping @Sendable ([Path]) -> Void)
+
+    /// Commits what was submitted, then stops and closes the storage.
+    func close()
+}
+
+extension SpaceStore {
+    /// What a read answers; nil when there is nothing to show.
+    public func visible(_ path: Path) throws(StoreError) -> VisibleEntry? {
+        try state(path)?.visible.map { VisibleEntry(path: path, write: $0) }
+    }
+
+    /// `submit` for callers that can wait.
+    public func write(_ action: WriteRequest.Action) async -> Result<Written, WriteFailure> {
+        await withCheckedContinuation { continuation in
+            submit(action) { continuation.resume(returning: $0) }
+        }
+    }
+}
+
+/// How much memory a space may take for reads.
+public struct SpaceOptions: Sendable {
+    /// Bytes of recently used states that are kept decoded.
+    public var cacheBytes: Int
+    /// Shifts the wall clock: for tests of wrong clocks.
+    public var wallOffsetMilliseconds: Int64
+
+    public init(cacheBytes: Int = 48 << 20, wallOffsetMilliseconds: Int64 = 0) {
+        self.cacheBytes = cacheBytes
+        self.wallOffsetMilliseconds = wallOffsetMilliseconds
+    }
+}
+
+extension WriteFailure {
+    /// What a write learns when its commit failed.
+    init(_ error: StorageError) {
+        switch error {
+        case .full: self = .storageFull
+        case .closed: self = .closed
+        case .locked, .notWritable, .corrupt, .newerFormat, .failed: self = .storageFailed
+        }
+    }
+}

@@ -1,0 +1,51 @@
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+/// A small file system in memory, for tests of what happens when it is full or takes no writes. Linux, as root.
+final class TemporaryDisk: Sendable {
+    /// Whether this process may mount; tests that need it are skipped, with that reason, elsewhere.
+    static let isAvailable: Bool = {
+        (try? TemporaryDisk(megabytes: 1)) != nil
+    }()
+    static let reason = "a temporary file system can only be mounted on Linux, as root"
+
+    private let folder: TemporaryFolder
+    var path: String { folder.path }
+
+    #if os(Linux)
+        init(megabytes: Int) throws {
+            folder = try TemporaryFolder()
+            guard mount("tmpfs", folder.path, "tmpfs", 0, "size=\(megabytes)m") == 0 else { throw SystemError("mount") }
+        }
+
+        deinit { umount2(folder.path, Int32(MNT_DETACH)) }
+
+        func refuseWrites() throws {
+            let flags = UInt(MS_REMOUNT | MS_RDONLY)
+            guard mount("tmpfs", path, "tmpfs", flags, nil) == 0 else { throw SystemError("remount") }
+        }
+    #else
+        init(megabytes: Int) throws {
+            throw SystemError("mount")
+        }
+
+        func refuseWrites() throws {}
+    #endif
+
+    /// Leaves `bytes` free, in steps of a page.
+    func fill(leaving bytes: Int) throws {
+        let content = [UInt8](repeating: 1, count: try freeBytes() - bytes)
+        try File.write(content, to: "\(path)/filler")
+    }
+
+    func empty() { unlink("\(path)/filler") }
+
+    private func freeBytes() throws -> Int {
+        var status = statvfs()
+        guard statvfs(path, &status) == 0 else { throw SystemError("statvfs") }
+        return Int(status.f_bavail) * Int(status.f_frsize)
+    }
+}
