@@ -21,7 +21,7 @@ extension NodeCore {
         appendSealed(operations, &step)
     }
 
-    private mutating func appendSealed(_ operations: [PendingOperation], _ step: inout NodeStep) {
+    mutating func appendSealed(_ operations: [PendingOperation], _ step: inout NodeStep) {
         var remaining = operations[...]
         while !remaining.isEmpty {
             let part = remaining.prefix(Sealing.prefixLength(of: remaining))

@@ -96,6 +96,7 @@ public struct NodeCore: Sendable {
             case .retryPush: if push == .paused { push = .idle }
             case .investigate(let until): investigate(until, &step)
             case .reissue(let operations): reissue(operations, &step, using: &random)
+            case .sealOutbox(let operations): appendSealed(operations.filter { $0.sequence > sealedThrough }, &step)
             }
         }
         sealWhatWasWritten(&step)

@@ -17,6 +17,8 @@ public enum NodeInput: Sendable {
     case investigate(until: Cursor)
     /// Everything pending, in order, with its paths loaded: what `NodeDirective.reissue` asked for.
     case reissue([PendingOperation])
+    /// Everything pending: whatever is not sealed yet is sealed now, whether it can be sent or not.
+    case sealOutbox([PendingOperation])
 }
 
 /// A page of the log whose checkpoint and deltas are verified already.

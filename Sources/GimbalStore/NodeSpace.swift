@@ -48,7 +48,7 @@ public final class NodeSpace: SpaceStore {
 
     enum Job: Sendable {
         case write(WriteRequest.Action, @Sendable (Result<Written, WriteFailure>) -> Void)
-        case input(NodeInput)
+        case input(NodeInput, @Sendable () -> Void)
     }
 
     /// Opens the node's copy of a space in its storage, or begins an empty one there.
@@ -113,7 +113,41 @@ public final class NodeSpace: SpaceStore {
     // MARK: For the replication client
 
     /// Tells the node what came from its pivot.
-    public func deliver(_ input: NodeInput) { _ = loop.submit(.input(input)) }
+    public func deliver(_ input: NodeInput) { deliver(input) {} }
+
+    private func deliver(_ input: NodeInput, done: @escaping @Sendable () -> Void) {
+        if !loop.submit(.input(input, done)) { done() }
+    }
+
+    /// Applies a verified page; returns when it is on disk, or was refused.
+    public func apply(_ page: NodePage) async {
+        await withCheckedContinuation { continuation in
+            deliver(.page(page)) { continuation.resume() }
+        }
+    }
+
+    /// Seals everything in the outbox, so that it can be proven elsewhere; for a pivot change, when nothing is sent any more.
+    public func sealOutbox() async throws(StoreError) {
+        let operations = try SpaceLoader(view: engine).pending(from: 0, byteLimit: .max)
+        await withCheckedContinuation { continuation in
+            deliver(.sealOutbox(operations)) { continuation.resume() }
+        }
+    }
+
+    /// The root's word for the pivot, as it was last fetched.
+    public var certificate: SignedPayload? {
+        guard let bytes = try? engine.load([RecordKey.certificate], from: .metadata)[0] else { return nil }
+        return try? SignedPayload(decoding: bytes)
+    }
+
+    /// Keeps the certificate for verifications without the pivot.
+    public func remember(certificate: SignedPayload) {
+        guard self.certificate != certificate else { return }
+        var batch = StorageBatch()
+        batch.put(certificate.encoded, at: RecordKey.certificate, in: .metadata)
+        // Without it on disk it is fetched again after the next start.
+        try? engine.commit(batch)
+    }
 
     public var cursor: Cursor { published.withLock { $0.cursor } }
     /// Whose deltas come as receipts.
@@ -148,14 +182,18 @@ public final class NodeSpace: SpaceStore {
     private func process(_ jobs: ArraySlice<Job>) {
         var inputs: [NodeInput] = []
         var completions: [@Sendable (Result<Written, WriteFailure>) -> Void] = []
+        var doneHandlers: [@Sendable () -> Void] = []
         for job in jobs {
             switch job {
             case .write(let action, let completion):
                 inputs.append(.write(WriteRequest(token: UInt64(completions.count), action: action)))
                 completions.append(completion)
-            case .input(let input): inputs.append(input)
+            case .input(let input, let done):
+                inputs.append(input)
+                doneHandlers.append(done)
             }
         }
+        defer { for done in doneHandlers { done() } }
         do throws(StoreError) {
             let directives = try writer.withLock { writer throws(StoreError) in
                 try writer.step(inputs, now: clock.now())
@@ -171,12 +209,10 @@ public final class NodeSpace: SpaceStore {
     /// What came from the network is not lost with a commit that failed: the pivot is asked again.
     private func retry(_ inputs: [NodeInput]) {
         if inputs.contains(where: { if case .write = $0 { false } else { true } }) {
-            deliverLater(.pushFailed)
+            deliver(.pushFailed)
             commandSink.yield(.follow(withOwnBodies: false))
         }
     }
-
-    private func deliverLater(_ input: NodeInput) { _ = loop.submit(.input(input)) }
 
     private func execute(
         _ directives: [NodeDirective], _ completions: [@Sendable (Result<Written, WriteFailure>) -> Void]
@@ -229,9 +265,9 @@ public final class NodeSpace: SpaceStore {
         do throws(StoreError) {
             let limit = first == 0 ? Int.max : Limits.hardMaximumDeltaBytes
             let operations = try SpaceLoader(view: engine).pending(from: first, byteLimit: limit)
-            deliverLater(input(operations))
+            deliver(input(operations))
         } catch {
-            deliverLater(.pushFailed)
+            deliver(.pushFailed)
         }
     }
 
@@ -240,7 +276,7 @@ public final class NodeSpace: SpaceStore {
             let deltas = try writer.withLock { writer throws(StoreError) in try writer.sealedDeltas(firstSequences) }
             commandSink.yield(.push(PushRequest(cursor: cursor, deltas: deltas)))
         } catch {
-            deliverLater(.pushFailed)
+            deliver(.pushFailed)
         }
     }
 }

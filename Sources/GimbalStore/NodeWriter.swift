@@ -87,7 +87,7 @@ struct NodeWriter: Sendable {
             case .write(let request): if let path = request.path { paths.insert(path) }
             case .page(let page): collect(page, &paths, &sequences)
             case .reissue(let operations): paths.formUnion(operations.map(\.path))
-            case .joined, .seal, .pushAnswered, .pushFailed, .retryPush, .investigate: break
+            case .joined, .seal, .sealOutbox, .pushAnswered, .pushFailed, .retryPush, .investigate: break
             }
         }
         let own = try pending(sequences)

@@ -35,7 +35,6 @@ struct RocksDBCrashTests {
                 failure = error
             }
         }
-        print("DEBUG", stored, failure as Any)
         #expect(failure?.code == "storage-full", "\(String(describing: failure))")
         for _ in 0..<20 {
             expectError("storage-full") { try engine.commit(batch(stored, valueBytes)) }
@@ -95,7 +94,7 @@ struct RocksDBCrashTests {
     }
 
     @Test("a killed process loses no acknowledged commit and leaves no half one", arguments: [20, 90, 200])
-    func kill(milliseconds: Int) async throws {
+    func suddenEnd(milliseconds: Int) async throws {
         let folder = try TemporaryFolder()
         let path = folder.path
         await #expect(processExitsWith: .signal(SIGKILL)) { [path = path as String, milliseconds = milliseconds as Int] in
@@ -103,7 +102,7 @@ struct RocksDBCrashTests {
             let acknowledged = open(path + "/acknowledged", O_WRONLY | O_CREAT | O_APPEND, 0o600)
             Task.detached {
                 try await Task.sleep(for: .milliseconds(milliseconds))
-                _ = Glibc.kill(getpid(), SIGKILL)
+                kill(getpid(), SIGKILL)
             }
             for number in 0..<1_000_000 {
                 try engine.commit(batch(number, 2000))

@@ -7,6 +7,7 @@ enum RecordKey {
     static let format = Array("format".utf8)
     static let space = Array("space".utf8)
     static let record = Array("record".utf8)
+    static let certificate = Array("certificate".utf8)
     static let frontier = Array("frontier".utf8)
     static let headPrefix = Array("head/".utf8)
     static let epochPrefix = Array("epoch/".utf8)

@@ -1,0 +1,164 @@
+import AsyncHTTPClient
+import Foundation
+import GimbalCRDT
+import GimbalReplication
+import GimbalSigning
+import GimbalWire
+import NIOCore
+import NIOHTTP1
+import Synchronization
+
+/// Why a pivot could not be asked, or its answer not be believed.
+enum PivotError: Error, CustomStringConvertible {
+    case unreachable(String)
+    case status(Int, code: String, detail: String)
+    case untrusted(WireError)
+    case leadsNoSpace
+    case leadsAnotherSpace(SpaceID)
+
+    var description: String {
+        switch self {
+        case .unreachable(let reason): "the pivot cannot be reached: \(reason)"
+        case .status(let status, let code, let detail): "the pivot answered \(status) \(code): \(detail)"
+        case .untrusted(let error): "what the pivot answered proves nothing: \(error)"
+        case .leadsNoSpace: "the server there leads no space"
+        case .leadsAnotherSpace(let space): "the server there leads space \(space)"
+        }
+    }
+}
+
+/// One node's side of the exchange with its pivot: each call is a request, its answer verified before anybody sees it.
+final class PivotConnection: Sendable {
+    let space: SpaceID
+    private let client: SignedClient
+    private let primitives = SodiumPrimitives()
+    /// The pivot's working key, from the certificate of the root.
+    private let pivot: Mutex<AuthorID?>
+
+    static let requestTimeout = TimeAmount.seconds(30)
+
+    init(space: SpaceID, client: SignedClient, pivot: AuthorID? = nil) {
+        self.space = space
+        self.client = client
+        self.pivot = Mutex(pivot)
+    }
+
+    /// Which space the server at this address leads; for a node that was given none.
+    static func discoverSpace(_ client: SignedClient) async throws -> SpaceID {
+        struct Spaces: Decodable { var spaces: [String] }
+        let response = try await reaching {
+            try await client.get(ReplicationPath.spaces, deadline: .now() + .seconds(5))
+        }
+        let body = try await reaching { try await response.body.collect(upTo: 1 << 16) }
+        guard response.status == .ok, let spaces = try? JSONDecoder().decode(Spaces.self, from: Data(body.readableBytesView)),
+            let space = spaces.spaces.first.flatMap({ SpaceID(hex: $0) })
+        else { throw PivotError.leadsNoSpace }
+        return space
+    }
+
+    /// Fetches the root's word for the pivot's key.
+    func fetchCertificate() async throws -> SignedPayload {
+        let response = try await reaching {
+            try await client.get(ReplicationPath.certificate(space), deadline: .now() + .seconds(5))
+        }
+        let bytes = try await body(of: response, limit: 4096)
+        guard response.status == .ok else {
+            if let other = try? await Self.discoverSpace(client), other != space { throw PivotError.leadsAnotherSpace(other) }
+            throw status(response, bytes)
+        }
+        return try trusting { () throws(WireError) in
+            let signed = try SignedPayload(decoding: bytes)
+            let certificate = try Certificate(verifying: signed, primitives)
+            guard certificate.space == space else { throw WireError(.wrongSpace) }
+            pivot.withLock { $0 = certificate.pivot }
+            return signed
+        }
+    }
+
+    /// Proves this node's key to the pivot and the pivot's to this node.
+    func join() async throws -> Answer {
+        try await ask("POST", ReplicationPath.join(space), body: [], timeout: .seconds(10))
+    }
+
+    func push(_ request: PushRequest) async throws -> Answer {
+        try await ask("POST", ReplicationPath.push(space), body: request.encoded, timeout: Self.requestTimeout)
+    }
+
+    /// Where the log ends now.
+    func place(timeout: TimeAmount) async throws -> Answer {
+        try await ask("GET", ReplicationPath.place(space), body: nil, timeout: timeout)
+    }
+
+    private func ask(_ method: String, _ path: String, body: [UInt8]?, timeout: TimeAmount) async throws -> Answer {
+        let reply = try await reaching {
+            try await client.send(method, path, body: body, deadline: .now() + timeout)
+        }
+        let bytes = try await self.body(of: reply.response, limit: 1 << 16)
+        guard reply.response.headers.first(name: "content-type") == ReplicationPath.signedContentType else {
+            throw status(reply.response, bytes)
+        }
+        return try verify(bytes, reply.nonce)
+    }
+
+    private func verify(_ bytes: [UInt8], _ nonce: [UInt8]) throws -> Answer {
+        try trusting { () throws(WireError) in
+            let signed = try SignedPayload(decoding: bytes)
+            return try VerifiedAnswer(verifying: signed, by: try knownPivot(), of: space, to: nonce, primitives).answer
+        }
+    }
+
+    private func knownPivot() throws(WireError) -> AuthorID {
+        guard let pivot = pivot.withLock({ $0 }) else { throw WireError(.badSignature, "no certificate yet") }
+        return pivot
+    }
+
+    enum LogAnswer {
+        /// The body, in frames; verify each page.
+        case stream(HTTPClientResponse.Body)
+        case refused(Answer)
+    }
+
+    func log(_ query: ReplicationPath.LogQuery) async throws -> LogAnswer {
+        let reply = try await reaching {
+            try await client.send("GET", ReplicationPath.log(space), query: query.text, deadline: .distantFuture)
+        }
+        if reply.response.status == .ok { return .stream(reply.response.body) }
+        let bytes = try await body(of: reply.response, limit: 1 << 16)
+        guard reply.response.headers.first(name: "content-type") == ReplicationPath.signedContentType else {
+            throw status(reply.response, bytes)
+        }
+        return .refused(try verify(bytes, reply.nonce))
+    }
+
+    func verify(page bytes: [UInt8]) async throws(WireError) -> NodePage {
+        try await Verification.page(bytes, of: space, by: try knownPivot())
+    }
+
+    private func body(of response: HTTPClientResponse, limit: Int) async throws -> [UInt8] {
+        [UInt8](buffer: try await reaching { try await response.body.collect(upTo: limit) })
+    }
+
+    private func status(_ response: HTTPClientResponse, _ body: [UInt8]) -> PivotError {
+        .status(
+            Int(response.status.code), code: response.headers.first(name: "Gimbal-Error") ?? "",
+            detail: String(decoding: body.prefix(200), as: UTF8.self))
+    }
+
+    private func trusting<Value>(_ body: () throws(WireError) -> Value) throws -> Value {
+        do {
+            return try body()
+        } catch {
+            throw PivotError.untrusted(error)
+        }
+    }
+}
+
+private func reaching<Value>(_ body: () async throws -> Value) async throws -> Value {
+    do {
+        return try await body()
+    } catch let error as CancellationError {
+        throw error
+    } catch {
+        throw PivotError.unreachable("\(error)")
+    }
+}

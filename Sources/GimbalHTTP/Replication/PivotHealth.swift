@@ -1,0 +1,48 @@
+import Foundation
+import GimbalCRDT
+import GimbalWire
+import Synchronization
+
+/// Which nodes follow, how far they are, and when they were last heard: what `/_pivot/health/nodes` shows.
+final class PivotHealth: Sendable {
+    private struct Node {
+        var address: String
+        var streams = 0
+        var lastCheck: Date
+        var position: UInt64
+    }
+
+    private let nodes = Mutex<[AuthorID: Node]>([:])
+
+    func heard(_ author: AuthorID, address: String, position: UInt64? = nil, streams change: Int = 0) {
+        nodes.withLock { nodes in
+            var node = nodes[author] ?? Node(address: address, lastCheck: Date(), position: 0)
+            node.address = address
+            node.lastCheck = Date()
+            node.streams += change
+            node.position = max(node.position, position ?? 0)
+            nodes[author] = node
+        }
+    }
+
+    struct Entry: Encodable {
+        var address: String
+        var healthy: Bool
+        var lastCheck: String
+        var `protocol`: String
+        var compatible: Bool
+        var author: String
+        /// Log entries that were not sent yet.
+        var lag: UInt64
+    }
+
+    func entries(logEnd: UInt64) -> [Entry] {
+        let known = nodes.withLock { $0 }
+        return known.map { author, node in
+            Entry(
+                address: node.address, healthy: node.streams > 0, lastCheck: node.lastCheck.formatted(.iso8601),
+                protocol: "gimbal/1", compatible: true, author: author.hex,
+                lag: logEnd - min(node.position, logEnd))
+        }.sorted { $0.author < $1.author }
+    }
+}

@@ -1,0 +1,217 @@
+import Foundation
+import GimbalCRDT
+import GimbalReplication
+import GimbalSigning
+import GimbalStore
+import GimbalWire
+import HTTPTypes
+import Hummingbird
+import Logging
+import NIOCore
+
+/// What a pivot offers to the nodes of its space. Every route but the certificate's takes signed requests alone, and every
+/// answer that a node acts on is signed, or proves itself.
+struct PivotRoutes: Sendable {
+    let pivot: PivotSpace
+    let isEnrollmentOpen: Bool
+    let logger: Logger
+    let health = PivotHealth()
+    private let challenges = ChallengeBook()
+    private let primitives = SodiumPrimitives()
+
+    init(pivot: PivotSpace, isEnrollmentOpen: Bool, logger: Logger) {
+        self.pivot = pivot
+        self.isEnrollmentOpen = isEnrollmentOpen
+        self.logger = logger
+    }
+
+    func add<Context: RequestContext>(to router: Router<Context>) {
+        let space = pivot.space
+        router.get(RouterPath(ReplicationPath.certificate(space))) { _, _ in
+            signedResponse(pivot.certificate, .ok)
+        }
+        router.post(RouterPath(ReplicationPath.join(space))) { request, _ in try await join(request) }
+        router.post(RouterPath(ReplicationPath.push(space))) { request, _ in try await push(request) }
+        router.get(RouterPath(ReplicationPath.place(space))) { request, _ in try await place(request) }
+        router.get(RouterPath(ReplicationPath.log(space))) { request, _ in try await log(request) }
+        router.get("/_pivot/v1/spaces") { _, _ in
+            jsonResponse(["spaces": [space.hex]])
+        }
+        router.get("/_pivot/health/nodes") { _, _ in
+            jsonResponse(health.entries(logEnd: pivot.place.position))
+        }
+        // Another space's routes, signed or not.
+        for method in [HTTPRequest.Method.get, .post] {
+            router.on("/_pivot/v1/spaces/:space/:route", method: method) { _, _ in
+                refusal(.unauthorized, "wrong-space", "this server does not lead that space")
+            }
+        }
+    }
+
+    // MARK: Routes
+
+    private func join(_ request: Request) async throws -> Response {
+        let (signature, _) = try await authenticate(request, bodyLimit: 4096)
+        let author = signature.author
+        if pivot.records.members[author] == nil, isEnrollmentOpen {
+            let member = MemberRecord(name: String(author.hex.prefix(8)), writes: [.everything])
+            let written = await pivot.write(.record(SpaceRecords.memberPath(author), value: member.json))
+            if case .failure(let failure) = written { return refusal(.internalServerError, failure.rawValue, "not stored") }
+            logger.notice("node joined by open enrollment", metadata: ["author": "\(author)"])
+        }
+        guard let member = pivot.records.members[author], !member.isRevoked else {
+            logger.warning("stranger refused", metadata: ["author": "\(author)"])
+            return answer(.notAMember, to: signature, detail: "allow it with --allow \(author)")
+        }
+        return answer(.accepted, to: signature)
+    }
+
+    private func push(_ request: Request) async throws -> Response {
+        let (signature, body) = try await authenticate(request, bodyLimit: PushRequest.hardMaximumBytes)
+        guard isMember(signature) else { return answer(.notAMember, to: signature) }
+        let deltas: [IncomingDelta]
+        let cursor: Cursor
+        do throws(WireError) {
+            let push = try PushRequest(decoding: body)
+            cursor = push.cursor
+            deltas = try await Verification.verify(push.deltas)
+        } catch {
+            logger.warning("push refused", metadata: ["author": "\(signature.author)", "error": "\(error)"])
+            return answer(error.code == .badSignature ? .badSignature : .malformed, to: signature, detail: "\(error)")
+        }
+        let result = await withCheckedContinuation { continuation in
+            pivot.push(cursor, deltas) { continuation.resume(returning: $0) }
+        }
+        switch result {
+        case .success(let outcome):
+            if outcome.verdict != .accepted {
+                logger.notice(
+                    "push not accepted",
+                    metadata: ["author": "\(signature.author)", "verdict": "\(outcome.verdict.rawValue)", "detail": "\(outcome.detail)"])
+            }
+            return answer(outcome.verdict, to: signature, head: outcome.head, detail: outcome.detail)
+        case .failure(let failure):
+            return refusal(failure == .storageFull ? .init(code: 507) : .serviceUnavailable, failure.rawValue, "try again")
+        }
+    }
+
+    /// The question of sync-on-read: where does the log end now?
+    private func place(_ request: Request) async throws -> Response {
+        let (signature, _) = try await authenticate(request, bodyLimit: 0)
+        guard isMember(signature) else { return answer(.notAMember, to: signature) }
+        return answer(.current, to: signature)
+    }
+
+    private func log(_ request: Request) async throws -> Response {
+        let (signature, _) = try await authenticate(request, bodyLimit: 0)
+        guard isMember(signature) else { return answer(.notAMember, to: signature, status: .forbidden) }
+        guard let query = ReplicationPath.LogQuery(request.uri.query ?? "") else {
+            return refusal(.badRequest, "malformed-query", "epoch, position and root of a cursor expected")
+        }
+        guard pivot.contains(query.cursor) else {
+            return answer(.refill, to: signature, status: .conflict, detail: "this log does not contain \(query.cursor)")
+        }
+        let own = query.ownIncarnation.map { ReplicaID(author: signature.author, incarnation: $0) }
+        let address = request.headers[.gimbalAddress] ?? ""
+        let author = signature.author
+        return Response(
+            status: .ok, headers: [.contentType: ReplicationPath.streamContentType],
+            body: ResponseBody { writer in
+                health.heard(author, address: address, position: query.cursor.position, streams: 1)
+                defer { health.heard(author, address: address, streams: -1) }
+                try await PageStream(pivot: pivot, receiptsFor: own, isFollowing: query.isFollowing)
+                    .run(after: query.cursor.position) { bytes, position in
+                        try await writer.write(ByteBuffer(bytes: bytes))
+                        health.heard(author, address: address, position: position)
+                    }
+                try await writer.finish(nil)
+            })
+    }
+
+    // MARK: Parts of answers
+
+    private func isMember(_ signature: RequestSignature) -> Bool {
+        pivot.records.members[signature.author].map { !$0.isRevoked } ?? false
+    }
+
+    /// Checks the signature and takes the nonce; answers 401 with a fresh challenge otherwise.
+    private func authenticate(_ request: Request, bodyLimit: Int) async throws -> (RequestSignature, [UInt8]) {
+        var request = request
+        let buffer = try await request.collectBody(upTo: bodyLimit)
+        let body = [UInt8](buffer: buffer)
+        let target = RequestSignature.Target(
+            method: request.method.rawValue, path: request.uri.path, query: request.uri.query ?? "",
+            body: request.method == .get ? nil : body)
+        do throws(RequestSignature.Failure) {
+            let headers = request.headers
+            let signature = try RequestSignature(
+                verifying: target, header: { name in HTTPField.Name(name).flatMap { headers[$0] } }, primitives)
+            guard challenges.take(signature) else { throw .missing }
+            return (signature, body)
+        } catch {
+            throw ChallengeError(challenge: challenges.issue(), reason: error.rawValue)
+        }
+    }
+
+    private func answer(
+        _ verdict: Answer.Verdict, to signature: RequestSignature, head: Head = .none, status: HTTPResponse.Status = .ok,
+        detail: String = ""
+    ) -> Response {
+        signedResponse(pivot.answer(verdict, to: signature.nonce, head: head, detail: detail), status)
+    }
+
+    private func signedResponse(_ payload: SignedPayload, _ status: HTTPResponse.Status) -> Response {
+        Response(
+            status: status, headers: [.contentType: ReplicationPath.signedContentType],
+            body: ResponseBody(byteBuffer: ByteBuffer(bytes: payload.encoded)))
+    }
+}
+
+/// 401 with a fresh challenge.
+struct ChallengeError: Error, HTTPResponseError {
+    let challenge: [UInt8]
+    let reason: String
+
+    var status: HTTPResponse.Status { .unauthorized }
+
+    func response(from request: Request, context: some RequestContext) throws -> Response {
+        var response = refusal(.unauthorized, reason, "sign the request with the challenge in Gimbal-Challenge")
+        response.headers[.gimbalChallenge] = Hex.encode(challenge)
+        return response
+    }
+}
+
+extension HTTPField.Name {
+    static let gimbalChallenge = fixed(RequestSignature.challengeHeader)
+    static let gimbalAddress = fixed("Gimbal-Address")
+    static let gimbalErrorCode = fixed("Gimbal-Error")
+
+    private static func fixed(_ name: String) -> HTTPField.Name {
+        guard let name = HTTPField.Name(name) else { preconditionFailure("\(name) is a header's name") }
+        return name
+    }
+}
+
+extension Pattern {
+    /// Every path that is not a space's own record.
+    static var everything: Pattern {
+        guard let pattern = Pattern("**") else { preconditionFailure("** is a pattern") }
+        return pattern
+    }
+}
+
+/// A refusal with a stable code and a sentence for people.
+func refusal(_ status: HTTPResponse.Status, _ code: String, _ sentence: String) -> Response {
+    Response(
+        status: status, headers: [.gimbalErrorCode: code, .contentType: "text/plain; charset=utf-8"],
+        body: ResponseBody(byteBuffer: ByteBuffer(string: sentence)))
+}
+
+func jsonResponse(_ value: some Encodable) -> Response {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys]
+    let bytes = (try? encoder.encode(value)) ?? Data("null".utf8)
+    return Response(
+        status: .ok, headers: [.contentType: "application/json"],
+        body: ResponseBody(byteBuffer: ByteBuffer(bytes: bytes)))
+}

@@ -1,0 +1,188 @@
+import GimbalCRDT
+import GimbalReplication
+import GimbalStore
+import GimbalWire
+import Logging
+import NIOCore
+import ServiceLifecycle
+import Synchronization
+
+/// Keeps one node of a space in touch with its pivot: joins, follows the log, pushes what the node tells it to, and begins
+/// again whenever something fails. It decides nothing: the node's core does.
+final class ReplicationClient: Service {
+    private let node: NodeSpace
+    private let connection: PivotConnection
+    private let logger: Logger
+    private let isInDoubt = Mutex(false)
+    private let following = Mutex<Task<Bool, Never>?>(nil)
+    private let isConnected = Mutex(false)
+
+    init(node: NodeSpace, connection: PivotConnection, logger: Logger) {
+        self.node = node
+        self.connection = connection
+        self.logger = logger
+    }
+
+    func run() async throws {
+        await cancelWhenGracefulShutdown {
+            await withTaskGroup(of: Void.self) { group in
+                group.addTask { await self.obey() }
+                await self.keepFollowing()
+                group.cancelAll()
+            }
+        }
+    }
+
+    // MARK: Commands of the node
+
+    private func obey() async {
+        for await command in node.commands {
+            guard !Task.isCancelled else { return }
+            switch command {
+            case .push(let request): Task { await push(request) }
+            case .follow(let withOwnBodies):
+                isInDoubt.withLock { $0 = withOwnBodies }
+                following.withLock { $0?.cancel() }
+            case .investigate: Task { await investigate() }
+            case .fault(let fault):
+                logger.error("replication fault", metadata: ["code": "\(fault.code)", "detail": "\(fault.detail)"])
+                retryLater()
+            case .faultCleared: logger.notice("replication works again")
+            }
+        }
+    }
+
+    private func push(_ request: PushRequest) async {
+        do {
+            node.deliver(.pushAnswered(try await connection.push(request)))
+        } catch {
+            logger.debug("push failed", metadata: ["error": "\(error)"])
+            node.deliver(.pushFailed)
+            retryLater(after: .milliseconds(500))
+        }
+    }
+
+    /// What was refused is tried again now and then: the pivot's operator may have mended it.
+    private func retryLater(after delay: Duration = .seconds(5)) {
+        Task {
+            try? await Task.sleep(for: delay)
+            node.deliver(.retryPush)
+        }
+    }
+
+    private func investigate() async {
+        while !Task.isCancelled {
+            if let answer = try? await connection.place(timeout: .seconds(5)), answer.verdict == .current {
+                return node.deliver(.investigate(until: answer.place))
+            }
+            try? await Task.sleep(for: .seconds(1))
+        }
+    }
+
+    // MARK: Following
+
+    private func keepFollowing() async {
+        var backoff = Backoff()
+        while !Task.isCancelled {
+            let attempt = Task { await self.follow() }
+            following.withLock { $0 = attempt }
+            let wasConnected = await withTaskCancellationHandler {
+                await attempt.value
+            } onCancel: {
+                attempt.cancel()
+            }
+            if wasConnected { backoff = Backoff() }
+            guard !Task.isCancelled else { return }
+            try? await Task.sleep(for: backoff.next())
+        }
+    }
+
+    /// One life of the stream. Returns whether it was open at all.
+    private func follow() async -> Bool {
+        do {
+            node.remember(certificate: try await connection.fetchCertificate())
+            let joined = try await connection.join()
+            guard joined.verdict == .accepted else {
+                logger.error("not admitted by the pivot", metadata: ["verdict": "\(joined.verdict.rawValue)", "detail": "\(joined.detail)"])
+                return false
+            }
+            node.deliver(.joined(place: joined.place))
+            let ownBodies = isInDoubt.withLock { $0 }
+            let query = ReplicationPath.LogQuery(
+                cursor: node.cursor, ownIncarnation: ownBodies ? nil : node.replica.incarnation, isFollowing: true)
+            switch try await connection.log(query) {
+            case .refused(let answer):
+                logger.error("the pivot cannot serve this cursor", metadata: ["verdict": "\(answer.verdict.rawValue)", "detail": "\(answer.detail)"])
+                return false
+            case .stream(let body):
+                setConnected(true)
+                defer { setConnected(false) }
+                try await consume(body)
+                return true
+            }
+        } catch is CancellationError {
+            return true
+        } catch {
+            logger.debug("following failed", metadata: ["error": "\(error)"])
+            return false
+        }
+    }
+
+    private func setConnected(_ isOpen: Bool) {
+        let changed = isConnected.withLock { known in
+            defer { known = isOpen }
+            return known != isOpen
+        }
+        if changed { logger.notice(isOpen ? "following the pivot" : "lost the pivot") }
+    }
+
+    /// Pages are verified while the one before is being applied.
+    private func consume(_ body: some AsyncSequence<ByteBuffer, any Error>) async throws {
+        var frames = FrameReader()
+        var applying: Task<Void, Never>?
+        for try await chunk in body {
+            try Task.checkCancellation()
+            frames.append(chunk)
+            while let bytes = try frames.next() {
+                guard !bytes.isEmpty else { continue }
+                let page = try await connection.verify(page: bytes)
+                await applying?.value
+                applying = Task { await self.node.apply(page) }
+            }
+        }
+        await applying?.value
+    }
+}
+
+/// Waits longer after each failure in a row.
+struct Backoff {
+    private var delay = Duration.milliseconds(100)
+
+    mutating func next() -> Duration {
+        defer { delay = min(delay * 2, .seconds(5)) }
+        return delay + .milliseconds(Int.random(in: 0...100))
+    }
+}
+
+/// Takes a stream of chunks apart into the frames of `ReplicationPath.frame`.
+struct FrameReader {
+    private var buffer = ByteBuffer()
+
+    mutating func append(_ chunk: ByteBuffer) {
+        var chunk = chunk
+        buffer.writeBuffer(&chunk)
+    }
+
+    /// The next whole frame; nil until more has come.
+    mutating func next() throws(WireError) -> [UInt8]? {
+        guard let length = buffer.getInteger(at: buffer.readerIndex, as: UInt32.self) else { return nil }
+        guard length <= UInt32(Page.hardMaximumBytes) else {
+            throw WireError(.tooLarge, at: 0, "frame: at most \(Page.hardMaximumBytes) bytes")
+        }
+        guard buffer.readableBytes >= 4 + Int(length) else { return nil }
+        buffer.moveReaderIndex(forwardBy: 4)
+        let bytes = buffer.readBytes(length: Int(length)) ?? []
+        buffer.discardReadBytes()
+        return bytes
+    }
+}

@@ -1,0 +1,74 @@
+import AsyncHTTPClient
+import GimbalCRDT
+import GimbalSigning
+import GimbalWire
+import NIOCore
+import NIOHTTP1
+import Synchronization
+
+/// Sends signed requests to one pivot. A nonce is never used twice; a challenge that the pivot does not know any more is
+/// replaced by the one in its 401, once.
+final class SignedClient: Sendable {
+    let baseURL: String
+    private let http: HTTPClient
+    private let signer: any Signer
+    private let address: String
+    private let primitives = SodiumPrimitives()
+    private let nonces = Mutex(Nonces())
+
+    private struct Nonces {
+        var challenge = [UInt8](repeating: 0, count: RequestSignature.challengeByteCount)
+        var counter: UInt64 = 0
+    }
+
+    /// - Parameters:
+    ///   - baseURL: scheme, host and port, without a path.
+    ///   - address: what the pivot shows for this node.
+    init(baseURL: String, signer: any Signer, address: String, http: HTTPClient) {
+        self.baseURL = baseURL
+        self.signer = signer
+        self.address = address
+        self.http = http
+    }
+
+    struct Reply: Sendable {
+        var response: HTTPClientResponse
+        /// What the answer must be signed over.
+        var nonce: [UInt8]
+    }
+
+    func send(
+        _ method: String, _ path: String, query: String = "", body: [UInt8]? = nil, deadline: NIODeadline
+    ) async throws -> Reply {
+        let first = try await attempt(method, path, query, body, deadline)
+        guard first.response.status == .unauthorized,
+            let challenge = first.response.headers.first(name: RequestSignature.challengeHeader).flatMap({ Hex.decode($0) }),
+            challenge.count == RequestSignature.challengeByteCount
+        else { return first }
+        nonces.withLock { $0 = Nonces(challenge: challenge) }
+        return try await attempt(method, path, query, body, deadline)
+    }
+
+    private func attempt(
+        _ method: String, _ path: String, _ query: String, _ body: [UInt8]?, _ deadline: NIODeadline
+    ) async throws -> Reply {
+        let nonce = nonces.withLock { nonces in
+            nonces.counter += 1
+            return RequestSignature.nonce(challenge: nonces.challenge, counter: nonces.counter)
+        }
+        let target = RequestSignature.Target(method: method, path: path, query: query, body: body)
+        var request = HTTPClientRequest(url: baseURL + path + (query.isEmpty ? "" : "?\(query)"))
+        request.method = .RAW(value: method)
+        for header in RequestSignature.headers(for: target, nonce: nonce, signer: signer, primitives) {
+            request.headers.add(name: header.name, value: header.value)
+        }
+        request.headers.add(name: "Gimbal-Address", value: address)
+        if let body { request.body = .bytes(ByteBuffer(bytes: body)) }
+        return Reply(response: try await http.execute(request, deadline: deadline), nonce: nonce)
+    }
+
+    /// An unsigned request: for the certificate, which proves itself.
+    func get(_ path: String, deadline: NIODeadline) async throws -> HTTPClientResponse {
+        try await http.execute(HTTPClientRequest(url: baseURL + path), deadline: deadline)
+    }
+}

@@ -1,0 +1,66 @@
+import GimbalCRDT
+import GimbalReplication
+
+/// How fresh a read of a synced path has to be (the request header `Gimbal-Read`).
+public enum ReadPreference: String, Sendable {
+    /// Ask the pivot first; past the deadline answer from the own copy and say so.
+    case fresh
+    /// The own copy, at once.
+    case local
+    /// The pivot's state or nothing.
+    case latest
+}
+
+/// How fresh an answer is (the answer's header `Gimbal-Freshness`).
+public enum Freshness: String, Sendable {
+    case pivot
+    case local
+}
+
+/// Makes a node's copy as fresh as its pivot before a read. The replication client of the space is one.
+public protocol FreshnessSource: Sendable {
+    /// Calls `completion` once, on any thread: `.pivot` when the base holds everything that the pivot had when it was asked
+    /// after this call; `.local` when it cannot be known in time.
+    func refresh(completion: @escaping @Sendable (Freshness) -> Void)
+}
+
+/// The spaces of one process and which path belongs to which.
+///
+/// A path in no replicated space lives in the process's local space, which goes nowhere.
+public final class SpaceHost: Sendable {
+    public struct Replicated: Sendable {
+        public var store: any SpaceStore
+        /// Nil where this process leads the space: its reads are always the pivot's.
+        public var freshness: (any FreshnessSource)?
+
+        public init(store: any SpaceStore, freshness: (any FreshnessSource)? = nil) {
+            self.store = store
+            self.freshness = freshness
+        }
+    }
+
+    public let replicated: [Replicated]
+    public let local: any SpaceStore
+
+    public init(replicated: [Replicated], local: any SpaceStore) {
+        self.replicated = replicated
+        self.local = local
+    }
+
+    /// Where a path lives. Until a node has its first log it does not know what its space holds, so that every path might
+    /// be the space's.
+    public func home(of path: Path) -> Replicated {
+        for candidate in replicated where !candidate.store.isReady || candidate.store.contains(path) { return candidate }
+        return Replicated(store: local)
+    }
+
+    /// Every space in which paths may match a pattern.
+    public func homes(of pattern: Pattern) -> [Replicated] {
+        replicated + [Replicated(store: local)]
+    }
+
+    public func close() {
+        for space in replicated { space.store.close() }
+        local.close()
+    }
+}
