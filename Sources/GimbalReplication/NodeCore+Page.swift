@@ -81,7 +81,8 @@ extension NodeCore {
         guard header.space == base.space, head.sequence + 1 == header.firstSequence, head.headerHash == header.previous,
             work.base.coversObserved(of: header), entry.cap > work.base.greatestStamp
         else { return .wrong("an entry that does not extend its replica's head") }
-        guard delta.malformed.isEmpty, entry.refusals.allSatisfy({ $0.index < header.count && delta.operations[$0.index] == nil }),
+        guard delta.malformed.isEmpty,
+            entry.refusals.allSatisfy({ $0.index < header.count && delta.operations[$0.index] == nil }),
             delta.operations.count(where: { $0 == nil }) == entry.refusals.count
         else { return .wrong("an entry whose refused operations are not those that it hides") }
         guard delta.paths.allSatisfy(work.states.isLoaded) else { return .wrong("a page that was prepared for another state") }

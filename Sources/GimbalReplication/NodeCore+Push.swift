@@ -86,7 +86,9 @@ extension NodeCore {
             offeredThrough = head.sequence
             receiptsExpectedBy = answer.place
         } else if head.sequence < receiptHead.sequence {
-            pause(.pivotLost(detail: "it holds \(head.sequence) of this node's operations, and once held \(receiptHead.sequence)"), &step)
+            pause(
+                .pivotLost(detail: "it holds \(head.sequence) of this node's operations, and once held \(receiptHead.sequence)"),
+                &step)
         } else {
             // Neither in the chain nor behind it: this folder was copied, or is an older one.
             beginInvestigation(until: answer.place, &step)

@@ -247,7 +247,9 @@ public struct PivotCore: Sendable {
                 return outcome(.notAMember, "\(replica.author) is not a member")
             }
             guard delta.verified.isWhole else { return outcome(.malformed, "a pushed delta shows all its operations") }
-            guard delta.verified.sealed.bytes.count <= Limits.hardMaximumDeltaBytes else { return outcome(.malformed, "too large") }
+            guard delta.verified.sealed.bytes.count <= Limits.hardMaximumDeltaBytes else {
+                return outcome(.malformed, "too large")
+            }
             let head = base.versionVector[replica]
             guard head.sequence + 1 == header.firstSequence, head.headerHash == header.previous else { return outcome(.head) }
             guard base.coversObserved(of: header) else {

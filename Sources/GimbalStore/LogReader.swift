@@ -39,7 +39,8 @@ struct LogReader: Sendable {
                 in: .log, "log"
             ) { _, value throws(WireError) in
                 bytes += value.count
-                entries.append(try replica.map { replica throws(WireError) in try receipt(value, for: replica, primitives) } ?? value)
+                entries.append(
+                    try replica.map { replica throws(WireError) in try receipt(value, for: replica, primitives) } ?? value)
                 return true
             }
             end = checkpoint

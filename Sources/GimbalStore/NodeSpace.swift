@@ -160,6 +160,8 @@ public final class NodeSpace: SpaceStore {
     /// The pivot's signature under the checkpoint at the cursor.
     public var checkpoint: SignedPayload? { published.withLock { $0.checkpoint } }
 
+    public var statistics: [String: UInt64] { engine.statisticsByName }
+
     public func deadLetters() throws(StoreError) -> [DeadLetter] { try SpaceLoader(view: engine).deadLetters() }
 
     /// Calls `reached` once the base is at `place` or beyond; at once when it is there already.

@@ -116,7 +116,8 @@ public final class PivotSpace: SpaceStore {
     /// The next page after a position; nil when there is nothing after it.
     ///
     /// - Parameter receiptsFor: own deltas of this replica come as receipts.
-    public func page(after position: UInt64, receiptsFor replica: ReplicaID?) throws(StoreError) -> (bytes: [UInt8], end: UInt64)? {
+    public func page(after position: UInt64, receiptsFor replica: ReplicaID?) throws(StoreError) -> (bytes: [UInt8], end: UInt64)?
+    {
         guard let stretch = try log.stretch(after: position, receiptsFor: replica, primitives) else { return nil }
         let checkpoint = signedCheckpoint(stretch.checkpoint)
         return (
@@ -152,6 +153,8 @@ public final class PivotSpace: SpaceStore {
             pivotMilliseconds: max(stored, clock.now().wallMilliseconds), detail: detail)
         return SignedPayload(signing: answer.encoded, with: signer)
     }
+
+    public var statistics: [String: UInt64] { engine.statisticsByName }
 
     /// Calls `listener` after each commit, from the writer's thread, until the returned closure is called.
     public func onAdvance(_ listener: @escaping @Sendable (Cursor) -> Void) -> @Sendable () -> Void {

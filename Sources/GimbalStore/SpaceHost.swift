@@ -1,5 +1,6 @@
 import GimbalCRDT
 import GimbalReplication
+import Synchronization
 
 /// How fresh a read of a synced path has to be (the request header `Gimbal-Read`).
 public enum ReadPreference: String, Sendable {
@@ -39,13 +40,18 @@ public final class SpaceHost: Sendable {
         }
     }
 
-    public let replicated: [Replicated]
     public let local: any SpaceStore
+    private let spaces: Mutex<[Replicated]>
 
     public init(replicated: [Replicated], local: any SpaceStore) {
-        self.replicated = replicated
+        spaces = Mutex(replicated)
         self.local = local
     }
+
+    public var replicated: [Replicated] { spaces.withLock { $0 } }
+
+    /// Serves other spaces from now on; for a node that learns which space it is of, or changes its pivot.
+    public func replace(_ replicated: [Replicated]) { spaces.withLock { $0 = replicated } }
 
     /// Where a path lives. Until a node has its first log it does not know what its space holds, so that every path might
     /// be the space's.
@@ -63,4 +69,23 @@ public final class SpaceHost: Sendable {
         for space in replicated { space.store.close() }
         local.close()
     }
+}
+
+/// Stands for a space that this node does not hold yet: nothing can be read or written.
+public final class AwaitedSpace: SpaceStore {
+    public let space = SpaceID.zero
+
+    public init() {}
+
+    public var isReady: Bool { false }
+    public func contains(_ path: Path) -> Bool { true }
+    public func submit(
+        _ action: WriteRequest.Action, completion: @escaping @Sendable (Result<Written, WriteFailure>) -> Void
+    ) {
+        completion(.failure(.notReady))
+    }
+    public func state(_ path: Path) throws(StoreError) -> PathState? { nil }
+    public func scan(_ pattern: Pattern, after: Path?, _ visit: (VisibleEntry) -> Bool) throws(StoreError) {}
+    public func subscribe(_ listener: @escaping @Sendable ([Path]) -> Void) {}
+    public func close() {}
 }

@@ -64,3 +64,9 @@ extension WriteFailure {
         }
     }
 }
+
+extension StorageEngine {
+    var statisticsByName: [String: UInt64] {
+        Dictionary(statistics.map { ($0.name, $0.value) }, uniquingKeysWith: { $1 })
+    }
+}

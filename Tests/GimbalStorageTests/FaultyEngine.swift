@@ -21,7 +21,7 @@ enum Fault: String, CaseIterable, Sendable {
     case scansLive = "a scan shows one moment, while its visitor commits"
     case commitsInHalves = "readers never see half a batch, nor an older one after a newer"
     case answersWhenClosed = "every call on a closed engine throws closed, and closing twice is harmless"
-    case failsOtherwiseWhenClosed = "closing waits for readers and never crashes them"
+    case failsOtherwiseWhenClosed = "a reader that meets a closing engine finishes or throws closed"
     case forgetsWhenClosed = "data outlives the engine"
     case sharesItsPlace = "one place has one engine at a time"
 }

@@ -1,5 +1,6 @@
 import GimbalRocksDB
 import GimbalStorage
+import Synchronization
 import Testing
 
 #if canImport(Darwin)
@@ -82,6 +83,28 @@ struct RocksDBCrashTests {
         again.close()
     }
 
+    @Test("closing waits for a scan under way")
+    func closingWaits() async throws {
+        let folder = try TemporaryFolder()
+        let engine = try RocksDBEngine(folder: folder.path + "/space", options: .forTests)
+        for number in 0..<100 { try engine.commit(batch(number, 100)) }
+        let order = EventOrder()
+        var closing: Task<Void, Never>?
+        try engine.scan(.log, from: [], until: nil) { found, _ in
+            if found == key(0) {
+                closing = Task.detached {
+                    engine.close()
+                    order.events.withLock { $0.append("closed") }
+                }
+            }
+            usleep(1000)
+            if found == key(99) { order.events.withLock { $0.append("scanned") } }
+            return true
+        }
+        await closing?.value
+        #expect(order.events.withLock { $0 } == ["scanned", "closed"])
+    }
+
     @Test("another process finds the place locked")
     func otherProcess() async throws {
         let folder = try TemporaryFolder()
@@ -117,6 +140,10 @@ struct RocksDBCrashTests {
         #expect(try engine.load([[1]], from: .metadata) == [key(found - 1)])
         engine.close()
     }
+}
+
+private final class EventOrder: Sendable {
+    let events = Mutex<[String]>([])
 }
 
 /// One entry of the log, and its number in two other families: all three, or none, must be found.

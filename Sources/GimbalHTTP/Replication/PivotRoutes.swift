@@ -87,7 +87,9 @@ struct PivotRoutes: Sendable {
             if outcome.verdict != .accepted {
                 logger.notice(
                     "push not accepted",
-                    metadata: ["author": "\(signature.author)", "verdict": "\(outcome.verdict.rawValue)", "detail": "\(outcome.detail)"])
+                    metadata: [
+                        "author": "\(signature.author)", "verdict": "\(outcome.verdict.rawValue)", "detail": "\(outcome.detail)",
+                    ])
             }
             return answer(outcome.verdict, to: signature, head: outcome.head, detail: outcome.detail)
         case .failure(let failure):
@@ -189,14 +191,6 @@ extension HTTPField.Name {
     private static func fixed(_ name: String) -> HTTPField.Name {
         guard let name = HTTPField.Name(name) else { preconditionFailure("\(name) is a header's name") }
         return name
-    }
-}
-
-extension Pattern {
-    /// Every path that is not a space's own record.
-    static var everything: Pattern {
-        guard let pattern = Pattern("**") else { preconditionFailure("** is a pattern") }
-        return pattern
     }
 }
 

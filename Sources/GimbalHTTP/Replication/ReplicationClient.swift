@@ -103,7 +103,9 @@ final class ReplicationClient: Service {
             node.remember(certificate: try await connection.fetchCertificate())
             let joined = try await connection.join()
             guard joined.verdict == .accepted else {
-                logger.error("not admitted by the pivot", metadata: ["verdict": "\(joined.verdict.rawValue)", "detail": "\(joined.detail)"])
+                logger.error(
+                    "not admitted by the pivot",
+                    metadata: ["verdict": "\(joined.verdict.rawValue)", "detail": "\(joined.detail)"])
                 return false
             }
             node.deliver(.joined(place: joined.place))
@@ -112,7 +114,9 @@ final class ReplicationClient: Service {
                 cursor: node.cursor, ownIncarnation: ownBodies ? nil : node.replica.incarnation, isFollowing: true)
             switch try await connection.log(query) {
             case .refused(let answer):
-                logger.error("the pivot cannot serve this cursor", metadata: ["verdict": "\(answer.verdict.rawValue)", "detail": "\(answer.detail)"])
+                logger.error(
+                    "the pivot cannot serve this cursor",
+                    metadata: ["verdict": "\(answer.verdict.rawValue)", "detail": "\(answer.detail)"])
                 return false
             case .stream(let body):
                 setConnected(true)

@@ -40,7 +40,7 @@ extension StorageConformance {
     ]
 
     private static let mirrors: [[UInt8]] = (0..<50).map(bytes)
-    private static let commits = 300
+    private static let commits = 150
 
     /// Every batch writes its number to all mirrors, so that any difference between them is half a batch.
     private static func readsDuringCommits(_ engine: any StorageEngine) async throws {

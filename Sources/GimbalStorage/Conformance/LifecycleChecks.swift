@@ -18,7 +18,7 @@ extension StorageConformance {
             try expectClosed("view") { () throws(StorageError) in _ = try engine.view() }
             _ = engine.statistics
         },
-        check("closing waits for readers and never crashes them") { engine in
+        check("a reader that meets a closing engine finishes or throws closed") { engine in
             try engine.put((0..<2000).map { Entry(key: bytes($0), value: bytes($0)) })
             let closing = Closing()
             try await withThrowingTaskGroup(of: Void.self) { group in

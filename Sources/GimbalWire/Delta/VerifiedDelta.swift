@@ -23,7 +23,8 @@ public struct VerifiedDelta: Hashable, Sendable {
         var tree = PrunedTree(sealed: sealed, primitives: primitives)
         let (root, _) = try tree.root(0..<header.count)
         guard tree.nextItem == sealed.itemStarts.count else {
-            throw WireError(.inconsistent, at: sealed.itemRange(tree.nextItem).lowerBound, "more operations than the header counts")
+            throw WireError(
+                .inconsistent, at: sealed.itemRange(tree.nextItem).lowerBound, "more operations than the header counts")
         }
         guard root == header.root else { throw WireError(.badRoot, "the operations are not the signed ones") }
         self.sealed = sealed

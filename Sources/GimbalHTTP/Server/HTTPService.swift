@@ -1,0 +1,94 @@
+import Foundation
+import GimbalStore
+import Hummingbird
+import HummingbirdCore
+import Logging
+import NIOCore
+import NIOPosix
+import ServiceLifecycle
+import Synchronization
+
+/// One server's HTTP: the same routes on its address and, for its operator, on a Unix socket in the data folder.
+struct HTTPService: Service {
+    let options: ServerOptions
+    let host: SpaceHost
+    let folder: DataFolder
+    let logger: Logger
+    let addRoutes: @Sendable (Router<BasicRequestContext>) -> Void
+    let onListening: @Sendable (String) -> Void
+
+    init(
+        options: ServerOptions, host: SpaceHost, folder: DataFolder, logger: Logger,
+        addRoutes: @escaping @Sendable (Router<BasicRequestContext>) -> Void,
+        onListening: @escaping @Sendable (String) -> Void = { _ in }
+    ) {
+        self.options = options
+        self.host = host
+        self.folder = folder
+        self.logger = logger
+        self.addRoutes = addRoutes
+        self.onListening = onListening
+    }
+
+    func run() async throws {
+        let socket = try OperatorSocket(folder)
+        defer { socket.remove() }
+        let publicServer = application(.hostname(options.host, port: options.port)) { channel in
+            let address = channel.localAddress.map(Self.text) ?? "\(options.host):\(options.port)"
+            onListening(address)
+            print("listening on \(address)")
+            fflush(stdout)
+        }
+        let operators = application(.unixDomainSocket(path: socket.path)) { _ in socket.restrict() }
+        let group = ServiceGroup(configuration: .init(services: [publicServer, operators], logger: quiet))
+        try await group.run()
+    }
+
+    /// Hummingbird tells of every start and stop of each server; one line of ours is enough.
+    private var quiet: Logger {
+        var logger = logger
+        logger.logLevel = max(logger.logLevel, .warning)
+        return logger
+    }
+
+    private func application(
+        _ address: BindAddress, onServerRunning: @escaping @Sendable (any Channel) async -> Void
+    ) -> some ApplicationProtocol {
+        let router = Router(context: BasicRequestContext.self)
+        addRoutes(router)
+        let keys = KeyService(host: host, readDeadline: options.readDeadline)
+        ClientRoutes(keys: keys).add(to: router)
+        return Application(
+            router: router, server: .lean(keys: keys),
+            configuration: .init(address: address, serverName: nil), onServerRunning: onServerRunning,
+            eventLoopGroupProvider: .singleton, logger: quiet)
+    }
+
+    private static func text(_ address: SocketAddress) -> String {
+        let host = address.ipAddress ?? ""
+        return "\(host.contains(":") ? "[\(host)]" : host):\(address.port ?? 0)"
+    }
+}
+
+/// The operator's door: a Unix socket that only the owner of the data folder can open.
+struct OperatorSocket: Sendable {
+    let path: String
+    private let realPath: String
+
+    /// A socket's path has at most 107 bytes; a folder with a longer one is reached through its descriptor.
+    init(_ folder: DataFolder) throws {
+        realPath = folder.operatorSocketPath
+        unlink(realPath)
+        if realPath.utf8.count <= 100 {
+            path = realPath
+        } else {
+            let descriptor = open(folder.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+            guard descriptor >= 0 else { throw POSIXError(.init(rawValue: errno) ?? .EIO) }
+            path = "/proc/self/fd/\(descriptor)/operator.sock"
+        }
+    }
+
+    func restrict() { chmod(realPath, 0o600) }
+
+    func remove() { unlink(realPath) }
+}

@@ -1,0 +1,37 @@
+import Foundation
+import GimbalCRDT
+
+/// Which space a node is of, where its pivot is, and which database holds its copy: one small file, replaced as a whole, so
+/// that a pivot change happens entirely or not at all.
+public struct SpaceLink: Codable, Hashable, Sendable {
+    public var space: String
+    public var pivotURL: String
+    /// Under `spaces/`.
+    public var folder: String
+
+    private static let fileName = "replication.json"
+
+    public init(space: SpaceID, pivotURL: String, folder: String) {
+        self.space = space.hex
+        self.pivotURL = pivotURL
+        self.folder = folder
+    }
+
+    public var spaceID: SpaceID? { SpaceID(hex: space) }
+
+    /// Nil in a folder that never followed a space.
+    public static func read(_ folder: DataFolder) throws(DataFolder.Failure) -> SpaceLink? {
+        guard let bytes = folder.readFile(fileName) else { return nil }
+        guard let link = try? JSONDecoder().decode(SpaceLink.self, from: Data(bytes)), link.spaceID != nil else {
+            throw .notADataFolder(path: "\(folder.path)/\(fileName)")
+        }
+        return link
+    }
+
+    public func write(_ folder: DataFolder) throws(DataFolder.Failure) {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        guard let data = try? encoder.encode(self) else { preconditionFailure("three strings are JSON") }
+        try folder.writeFile(Self.fileName, Array(data))
+    }
+}

@@ -1,0 +1,34 @@
+import ArgumentParser
+import GimbalHTTP
+
+@main
+struct NodeCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "node",
+        abstract: "Holds a full copy of a Gimbal space, takes reads and writes on its own, and synchronises through a pivot.",
+        discussion: """
+            The node keeps to the space that it first saw at its pivot, or that --space names. Starting it with the URL of a
+            pivot of another space is a pivot change: once that pivot has admitted the node, the old space is kept in a
+            rescue bundle under DIR/rescue, and the node starts empty. The URL of the same space at a new address changes
+            nothing.
+            Every option can also be set in the environment (GIMBAL_LISTEN, GIMBAL_DATA, …) or in a JSON file (--config); a
+            flag is stronger than the environment, the environment stronger than the file.
+            """,
+        version: GimbalVersion.current)
+
+    @OptionGroup var common: CommonFlags
+
+    @Option(name: .long, help: ArgumentHelp("Where the pivot is, such as http://10.0.0.1:7000.", valueName: "url"))
+    var pivot: String?
+
+    @Option(
+        name: .long, help: ArgumentHelp("The space to follow; by default the first one that the pivot shows.", valueName: "id"))
+    var space: String?
+
+    func run() async throws {
+        var flags = common.flags
+        flags.pivot = pivot
+        flags.space = space
+        try await ServerExit.reporting { try await NodeServer.run(ServerOptions(flags)) }
+    }
+}

@@ -1,0 +1,37 @@
+import ArgumentParser
+import GimbalHTTP
+
+@main
+struct PivotCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "pivot",
+        abstract: "Leads a Gimbal space: merges what its nodes write, and serves it to clients.",
+        discussion: """
+            The first start founds the space and prints where its root key is: keep a copy of that file in a safe place.
+            Every option can also be set in the environment (GIMBAL_LISTEN, GIMBAL_DATA, …) or in a JSON file (--config); a
+            flag is stronger than the environment, the environment stronger than the file.
+            """,
+        version: GimbalVersion.current)
+
+    @OptionGroup var common: CommonFlags
+
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "Paths of the space, such as 'things/*' or settings; repeatable. All by default.", valueName: "pattern"))
+    var sync: [String] = []
+
+    @Option(name: .long, help: ArgumentHelp("Public key of a node that may join; repeatable.", valueName: "key"))
+    var allow: [String] = []
+
+    @Flag(name: .long, help: "Let any node join.")
+    var openEnrollment = false
+
+    func run() async throws {
+        var flags = common.flags
+        flags.sync = sync
+        flags.allow = allow
+        flags.isEnrollmentOpen = openEnrollment
+        try await ServerExit.reporting { try await PivotServer.run(ServerOptions(flags)) }
+    }
+}
