@@ -77,30 +77,40 @@ extension StorageConformance {
         var random = SplitMix(state: 0x67_696d_6261_6c)
         var model: [[UInt8]: [UInt8]] = [:]
         for round in 0..<60 {
-            var batch = StorageBatch()
             // Growing first, then shrinking, so that whatever splits also merges.
-            let deletesOf8 = round < 40 ? 2 : 7
-            for _ in 0..<random.next(below: 150) {
-                let key = Array(bytes(random.next(below: 3000)).suffix(random.next(below: 2) + 2))
-                if random.next(below: 8) < deletesOf8 {
-                    batch.delete(key, in: .state)
-                    model[key] = nil
-                } else {
-                    let value = [UInt8](repeating: UInt8(round), count: random.next(below: 40))
-                    batch.put(value, at: key, in: .state)
-                    model[key] = value
-                }
-            }
+            let batch = round < 40 ? growing(round, &random) : shrinking(model, &random)
+            for change in batch.changes { model[change.key] = change.value }
             try engine.commit(batch)
             let expected = model.map { Entry(key: $0.key, value: $0.value) }.sorted { precedes($0.key, $1.key) }
             try expect("all entries after round \(round)", try engine.entries(.state), is: expected)
-            for _ in 0..<20 {
-                let bound = Array(bytes(random.next(below: 3000)).suffix(2))
-                let below = expected.last { precedes($0.key, bound) }
-                try expect("last below \(bound) in round \(round)", try engine.lastEntry(.state, below: bound), is: below)
-                try expect("value of \(bound) in round \(round)", try engine.value(bound), is: model[bound])
+            guard round % 8 == 7 else { continue }
+            var previous: Entry?
+            for entry in expected {
+                try expect("last below \(entry.key) in round \(round)", try engine.lastEntry(.state, below: entry.key), is: previous)
+                try expect("value of \(entry.key) in round \(round)", try engine.value(entry.key), is: entry.value)
+                try expect("beyond \(entry.key) in round \(round)", try engine.value(entry.key + [0]), is: nil)
+                previous = entry
             }
         }
+    }
+
+    private static func growing(_ round: Int, _ random: inout SplitMix) -> StorageBatch {
+        var batch = StorageBatch()
+        for _ in 0..<random.next(below: 150) {
+            let key = Array(bytes(random.next(below: 3000)).suffix(random.next(below: 2) + 2))
+            if random.next(below: 4) == 0 {
+                batch.delete(key, in: .state)
+            } else {
+                batch.put([UInt8](repeating: UInt8(round), count: random.next(below: 40)), at: key, in: .state)
+            }
+        }
+        return batch
+    }
+
+    private static func shrinking(_ model: [[UInt8]: [UInt8]], _ random: inout SplitMix) -> StorageBatch {
+        var batch = StorageBatch()
+        for key in model.keys.sorted(by: precedes) where random.next(below: 6) == 0 { batch.delete(key, in: .state) }
+        return batch
     }
 }
 

@@ -1,3 +1,5 @@
+import Synchronization
+
 extension StorageConformance {
     static let isolationChecks = [
         check("a view stays as it was") { engine in
@@ -40,28 +42,34 @@ extension StorageConformance {
     ]
 
     private static let mirrors: [[UInt8]] = (0..<50).map(bytes)
-    private static let commits = 150
+    private static let readers = 3
+    private static let readsOfEach = 40
 
     /// Every batch writes its number to all mirrors, so that any difference between them is half a batch.
     private static func readsDuringCommits(_ engine: any StorageEngine) async throws {
         try commit(0, engine)
+        let finished = FinishedReaders()
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
-                for number in 1...commits {
+                // As long as anyone reads, so that reads and commits meet however the tasks are scheduled.
+                var number = 0
+                while finished.count < readers {
+                    try Task.checkCancellation()
+                    number += 1
                     try commit(number, engine)
-                    // Read your own writes, also while others read.
                     try expect("after commit \(number)", try engine.value(mirrors[7]), is: bytes(number))
                     await Task.yield()
                 }
             }
-            for _ in 0..<3 {
+            for _ in 0..<readers {
                 group.addTask {
                     var newest: [UInt8] = []
-                    while newest != bytes(commits) {
+                    for _ in 0..<readsOfEach {
                         try Task.checkCancellation()
                         newest = try read(engine, atLeast: newest)
                         await Task.yield()
                     }
+                    finished.add()
                 }
             }
             try await group.waitForAll()
@@ -87,4 +95,12 @@ extension StorageConformance {
         }
         return moments[3]
     }
+}
+
+private final class FinishedReaders: Sendable {
+    private let state = Mutex(0)
+
+    var count: Int { state.withLock { $0 } }
+
+    func add() { state.withLock { $0 += 1 } }
 }
