@@ -32,18 +32,19 @@ public struct Words32: Hashable, Comparable, Sendable {
 
 extension Bytes32 {
     /// Nil unless `bytes` holds exactly 32.
+    @inlinable
     public init?(_ bytes: some Collection<UInt8>) {
         guard bytes.count == 32 else { return nil }
-        var words = (UInt64(0), UInt64(0), UInt64(0), UInt64(0))
-        for (index, byte) in bytes.enumerated() {
-            switch index >> 3 {
-            case 0: words.0 = words.0 << 8 | UInt64(byte)
-            case 1: words.1 = words.1 << 8 | UInt64(byte)
-            case 2: words.2 = words.2 << 8 | UInt64(byte)
-            default: words.3 = words.3 << 8 | UInt64(byte)
+        var index = bytes.startIndex
+        func word() -> UInt64 {
+            var word: UInt64 = 0
+            for _ in 0..<8 {
+                word = word << 8 | UInt64(bytes[index])
+                bytes.formIndex(after: &index)
             }
+            return word
         }
-        self.init(words: Words32(words.0, words.1, words.2, words.3))
+        self.init(words: Words32(word(), word(), word(), word()))
     }
 
     /// Nil unless `hex` is 64 lower-case hexadecimal digits.
@@ -55,14 +56,13 @@ extension Bytes32 {
     public static var zero: Self { Self(words: Words32(0, 0, 0, 0)) }
 
     public var bytes: [UInt8] {
+        // Filled in place: hashes and keys are taken apart on every hot path.
         [UInt8](unsafeUninitializedCapacity: 32) { buffer, count in
-            var index = 0
-            for word in [words.first, words.second, words.third, words.fourth] {
-                for shift in stride(from: 56, through: 0, by: -8) {
-                    buffer[index] = UInt8(truncatingIfNeeded: word >> UInt64(shift))
-                    index += 1
-                }
-            }
+            let raw = UnsafeMutableRawBufferPointer(buffer)
+            raw.storeBytes(of: words.first.bigEndian, toByteOffset: 0, as: UInt64.self)
+            raw.storeBytes(of: words.second.bigEndian, toByteOffset: 8, as: UInt64.self)
+            raw.storeBytes(of: words.third.bigEndian, toByteOffset: 16, as: UInt64.self)
+            raw.storeBytes(of: words.fourth.bigEndian, toByteOffset: 24, as: UInt64.self)
             count = 32
         }
     }

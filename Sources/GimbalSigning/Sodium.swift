@@ -16,16 +16,18 @@ public struct SodiumPrimitives: Primitives {
     public init() { Sodium.prepare() }
 
     public func hash(prefix: UInt8?, _ bytes: Span<UInt8>) -> Digest {
-        var output = [UInt8](repeating: 0, count: 32)
-        bytes.withUnsafeBufferPointer { input in
-            if let prefix {
-                gimbal_hash_with_prefix(&output, prefix, input.baseAddress, UInt64(input.count))
-            } else {
-                crypto_generichash(&output, 32, input.baseAddress, UInt64(input.count), nil, 0)
+        withUnsafeTemporaryAllocation(byteCount: 32, alignment: 8) { output in
+            let start = output.assumingMemoryBound(to: UInt8.self).baseAddress
+            bytes.withUnsafeBufferPointer { input in
+                if let prefix {
+                    gimbal_hash_with_prefix(start, prefix, input.baseAddress, UInt64(input.count))
+                } else if let start {
+                    crypto_generichash(start, 32, input.baseAddress, UInt64(input.count), nil, 0)
+                }
             }
+            func word(_ index: Int) -> UInt64 { UInt64(bigEndian: output.load(fromByteOffset: index * 8, as: UInt64.self)) }
+            return Digest(words: Words32(word(0), word(1), word(2), word(3)))
         }
-        guard let digest = Digest(output) else { preconditionFailure("BLAKE2b-256 has 32 bytes") }
-        return digest
     }
 
     public func wideHash(_ bytes: Span<UInt8>) -> [UInt64] {

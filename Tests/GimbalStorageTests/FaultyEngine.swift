@@ -1,6 +1,14 @@
 import GimbalStorage
 import Synchronization
 
+#if canImport(Darwin)
+    import Darwin
+#elseif canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
 /// The wrong ways of an engine, each named as the check that has to notice it.
 enum Fault: String, CaseIterable, Sendable {
     case inventsData = "nothing is found where nothing was stored"
@@ -62,12 +70,13 @@ final class FaultyEngine: StorageEngine {
         case .firstChangeWins: changes.reverse()
         case .ignoresDeletes: changes.removeAll { $0.value == nil }
         case .dropsEmptyValues: changes.removeAll { $0.value == [] }
-        case .forgetsOneChange: if changes.count == 101 { changes.removeLast() }
+        case .forgetsOneChange: if changes.count > 101 { changes.removeLast() }
         default: break
         }
         if fault == .commitsInHalves {
             try disk.engine.commit(changes.prefix(changes.count / 2))
             changes.removeFirst(changes.count / 2)
+            usleep(500)
         }
         try disk.engine.commit(changes[...])
     }

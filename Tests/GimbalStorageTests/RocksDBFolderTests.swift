@@ -109,21 +109,17 @@ struct RocksDBFolderTests {
         // Writes what is in memory to data files.
         try engine.checkpoint(to: folder.path + "/copy")
         engine.close()
-        for table in try files(ending: ".sst") {
-            var content = try File.read(table)
-            for index in 0..<min(1000, content.count / 2) { content[index] ^= 0xff }
-            try File.write(content, to: table)
-        }
-        expectError("storage-corrupt") {
-            let again = try open()
-            defer { again.close() }
-            _ = try again.load([[1]], from: .state)
-        }
-        expectError("storage-corrupt") {
-            let again = try open()
-            defer { again.close() }
-            try again.scan(.state, from: [], until: nil) { _, _ in true }
-        }
+        // The largest is that of the state; the others hold little but the format.
+        let tables = try files(ending: ".sst").map { (path: $0, content: try File.read($0)) }
+        var table = try #require(tables.max { $0.content.count < $1.content.count })
+        for index in 0..<100 { table.content[index] ^= 0xff }
+        try File.write(table.content, to: table.path)
+        let again = try open()
+        defer { again.close() }
+        expectError("storage-corrupt") { _ = try again.load([[1]], from: .state) }
+        expectError("storage-corrupt") { _ = try again.load([[1], [2]], from: .state) }
+        expectError("storage-corrupt") { try again.scan(.state, from: [], until: nil) { _, _ in true } }
+        expectError("storage-corrupt") { _ = try again.last(.state, below: [2]) }
     }
 
     @Test("a missing data file, manifest or CURRENT is refused", arguments: [".sst", "MANIFEST", "CURRENT"])

@@ -36,8 +36,8 @@ struct HTTPService: Service {
         let publicServer = application(.hostname(options.host, port: options.port)) { channel in
             let address = channel.localAddress.map(Self.text) ?? "\(options.host):\(options.port)"
             onListening(address)
-            print("listening on \(address)")
-            fflush(stdout)
+            // Unbuffered: whoever started this server waits for the line.
+            FileHandle.standardOutput.write(Data("listening on \(address)\n".utf8))
         }
         let operators = application(.unixDomainSocket(path: socket.path)) { _ in socket.restrict() }
         let group = ServiceGroup(configuration: .init(services: [publicServer, operators], logger: quiet))

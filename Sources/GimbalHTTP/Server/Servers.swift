@@ -10,6 +10,7 @@ import NIOCore
 import NIOPosix
 import ServiceLifecycle
 import Synchronization
+import UnixSignals
 
 /// Runs the `pivot` program: leads a space and serves it to clients and nodes, until it is told to stop.
 public enum PivotServer {

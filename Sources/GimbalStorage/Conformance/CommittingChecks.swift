@@ -86,9 +86,10 @@ extension StorageConformance {
             guard round % 8 == 7 else { continue }
             var previous: Entry?
             for entry in expected {
-                try expect("last below \(entry.key) in round \(round)", try engine.lastEntry(.state, below: entry.key), is: previous)
-                try expect("value of \(entry.key) in round \(round)", try engine.value(entry.key), is: entry.value)
-                try expect("beyond \(entry.key) in round \(round)", try engine.value(entry.key + [0]), is: nil)
+                let below = try engine.lastEntry(.state, below: entry.key)
+                try expect("last below \(entry.key) in round \(round)", below, is: previous)
+                let values = [try engine.value(entry.key), try engine.value(entry.key + [0])]
+                try expect("at and after \(entry.key) in round \(round)", values, is: [entry.value, model[entry.key + [0]]])
                 previous = entry
             }
         }

@@ -25,9 +25,7 @@ public struct CBORWriter: Sendable {
 
     public mutating func byteString(_ value: some Bytes32) {
         head(2, 32)
-        for word in [value.words.first, value.words.second, value.words.third, value.words.fourth] {
-            bigEndian(word, byteCount: 8)
-        }
+        bytes.append(contentsOf: value.bytes)
     }
 
     /// UTF-8 that the caller has validated.
