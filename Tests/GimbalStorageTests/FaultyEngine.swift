@@ -39,6 +39,7 @@ final class FaultyDisk: Sendable {
     let fault: Fault?
     let data = Mutex(MemoryEngineBox(engine: MemoryEngine()))
     let isOpen = Mutex(false)
+    let loads = Mutex(0)
 
     init(fault: Fault?) { self.fault = fault }
 
@@ -76,7 +77,9 @@ final class FaultyEngine: StorageEngine {
         if fault == .commitsInHalves {
             try disk.engine.commit(changes.prefix(changes.count / 2))
             changes.removeFirst(changes.count / 2)
-            usleep(500)
+            // Until somebody looks, for a second at most.
+            let loads = disk.loads.withLock { $0 }
+            for _ in 0..<1000 where disk.loads.withLock({ $0 }) == loads { usleep(1000) }
         }
         try disk.engine.commit(changes[...])
     }
@@ -89,6 +92,7 @@ final class FaultyEngine: StorageEngine {
 
     func load(_ keys: [[UInt8]], from section: Section) throws(StorageError) -> [[UInt8]?] {
         try throwIfClosed()
+        disk.loads.withLock { $0 += 1 }
         if fault == .inventsData { return keys.map { _ in [1] } }
         let keys = fault == .answersSorted ? keys.sorted { $0.lexicographicallyPrecedes($1) } : keys
         return try disk.engine.load(keys.map(key), from: place(section))

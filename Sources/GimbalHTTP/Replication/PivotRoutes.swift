@@ -188,7 +188,7 @@ extension HTTPField.Name {
     static let gimbalAddress = fixed("Gimbal-Address")
     static let gimbalErrorCode = fixed("Gimbal-Error")
 
-    private static func fixed(_ name: String) -> HTTPField.Name {
+    static func fixed(_ name: String) -> HTTPField.Name {
         guard let name = HTTPField.Name(name) else { preconditionFailure("\(name) is a header's name") }
         return name
     }

@@ -7,9 +7,17 @@ public struct VerifiedDelta: Hashable, Sendable {
     /// One for each operation; nil where it is hidden behind a hash.
     private let leaves: [Leaf?]
 
+    /// By first operation: what stands for operations that are not shown.
+    private let hidden: [Int: Hidden]
+
     private struct Leaf: Hashable, Sendable {
         var item: Int
         var hash: Digest
+    }
+
+    private struct Hidden: Hashable, Sendable {
+        var hash: Digest
+        var count: Int
     }
 
     public var header: DeltaHeader { sealed.claimedHeader }
@@ -30,6 +38,7 @@ public struct VerifiedDelta: Hashable, Sendable {
         self.sealed = sealed
         headerHash = sealed.headerHash(primitives)
         leaves = tree.leaves
+        hidden = tree.hidden
     }
 
     /// A delta that is sealed here is verified by construction.
@@ -45,12 +54,14 @@ public struct VerifiedDelta: Hashable, Sendable {
         sealed = SealedDelta(signing: header, operations: operations, with: signer)
         headerHash = sealed.headerHash(primitives)
         leaves = hashes.enumerated().map { Leaf(item: $0.offset, hash: $0.element) }
+        hidden = [:]
     }
 
-    private init(_ delta: VerifiedDelta, sealed: SealedDelta, leaves: [Leaf?]) {
+    private init(_ delta: VerifiedDelta, sealed: SealedDelta, leaves: [Leaf?], hidden: [Int: Hidden]) {
         self.sealed = sealed
         headerHash = delta.headerHash
         self.leaves = leaves
+        self.hidden = hidden
     }
 
     public func isShown(_ index: Int) -> Bool { leaves[index] != nil }
@@ -69,36 +80,69 @@ public struct VerifiedDelta: Hashable, Sendable {
         return try Operation(decoding: sealed.bytes, in: sealed.itemRange(leaf.item))
     }
 
-    /// The same delta with only some operations shown.
+    /// The same delta with only some of its shown operations shown.
     public func pruned(keeping isKept: (Int) -> Bool, _ primitives: any Primitives) -> VerifiedDelta {
-        precondition(isWhole, "what a pruned delta hides cannot be hashed again")
-        let kept = leaves.indices.map(isKept)
-        guard kept.contains(false) else { return self }
-        var items: [[UInt8]] = []
-        var leaves: [Leaf?] = []
-        func emit(_ range: Range<Int>) {
-            if !kept[range].contains(true) {
-                var writer = CBORWriter()
-                writer.array(count: 2)
-                writer.byteString(root(range, primitives))
-                writer.unsigned(range.count)
-                items.append(writer.bytes)
-                leaves.append(contentsOf: repeatElement(nil, count: range.count))
-            } else if range.count == 1 {
-                leaves.append(Leaf(item: items.count, hash: self.leaves[range.lowerBound]?.hash ?? .zero))
-                items.append(operationBytes(range.lowerBound) ?? [])
-            } else {
-                let middle = range.lowerBound + Int(MerkleTree.split(UInt64(range.count)))
-                emit(range.lowerBound..<middle)
-                emit(middle..<range.upperBound)
-            }
-        }
-        emit(0..<header.count)
-        return VerifiedDelta(self, sealed: sealed.replacingItems(items), leaves: leaves)
+        let kept = leaves.indices.map { leaves[$0] != nil && isKept($0) }
+        guard zip(kept, leaves).contains(where: { !$0 && $1 != nil }) else { return self }
+        var pruning = Pruning(delta: self, kept: kept, primitives: primitives)
+        pruning.emit(pruning.part(0..<header.count))
+        return VerifiedDelta(
+            self, sealed: sealed.replacingItems(pruning.items), leaves: pruning.leaves, hidden: pruning.hidden)
     }
 
-    private func root(_ range: Range<Int>, _ primitives: any Primitives) -> Digest {
-        MerkleTree.root(leaves[range].compactMap { $0?.hash }, primitives)
+    /// Puts the items of a pruned delta together: whatever is wholly hidden becomes one hash.
+    private struct Pruning {
+        let delta: VerifiedDelta
+        let kept: [Bool]
+        let primitives: any Primitives
+        var items: [[UInt8]] = []
+        var leaves: [Leaf?] = []
+        var hidden: [Int: Hidden] = [:]
+
+        init(delta: VerifiedDelta, kept: [Bool], primitives: any Primitives) {
+            self.delta = delta
+            self.kept = kept
+            self.primitives = primitives
+        }
+
+        indirect enum Part {
+            case hash(Hidden)
+            case operation(Int, Digest)
+            case both(Part, Part)
+        }
+
+        func part(_ range: Range<Int>) -> Part {
+            if let hidden = delta.hidden[range.lowerBound], hidden.count == range.count { return .hash(hidden) }
+            if range.count == 1 {
+                let hash = delta.leaves[range.lowerBound]?.hash ?? .zero
+                return kept[range.lowerBound]
+                    ? .operation(range.lowerBound, hash) : .hash(Hidden(hash: hash, count: 1))
+            }
+            let middle = range.lowerBound + Int(MerkleTree.split(UInt64(range.count)))
+            let left = part(range.lowerBound..<middle)
+            let right = part(middle..<range.upperBound)
+            guard case .hash(let one) = left, case .hash(let two) = right else { return .both(left, right) }
+            return .hash(Hidden(hash: MerkleTree.node(one.hash, two.hash, primitives), count: range.count))
+        }
+
+        mutating func emit(_ part: Part) {
+            switch part {
+            case .both(let left, let right):
+                emit(left)
+                emit(right)
+            case .operation(let operation, let hash):
+                leaves.append(Leaf(item: items.count, hash: hash))
+                items.append(delta.operationBytes(operation) ?? [])
+            case .hash(let hash):
+                var writer = CBORWriter()
+                writer.array(count: 2)
+                writer.byteString(hash.hash)
+                writer.unsigned(hash.count)
+                items.append(writer.bytes)
+                hidden[leaves.count] = hash
+                leaves.append(contentsOf: repeatElement(nil, count: hash.count))
+            }
+        }
     }
 
     /// Rebuilds the root from operations and hashes, checking that each hash covers one whole subtree of the split.
@@ -107,6 +151,7 @@ public struct VerifiedDelta: Hashable, Sendable {
         let primitives: any Primitives
         var nextItem = 0
         var leaves: [Leaf?] = []
+        var hidden: [Int: Hidden] = [:]
 
         init(sealed: SealedDelta, primitives: any Primitives) {
             self.sealed = sealed
@@ -121,12 +166,13 @@ public struct VerifiedDelta: Hashable, Sendable {
             }
             let itemRange = sealed.itemRange(nextItem)
             if let hidden = try hiddenSubtree(itemRange) {
-                if hidden.leaves == range.count {
+                if hidden.count == range.count {
                     nextItem += 1
+                    self.hidden[range.lowerBound] = hidden
                     leaves.append(contentsOf: repeatElement(nil, count: range.count))
                     return (hidden.hash, true)
                 }
-                guard hidden.leaves < range.count else {
+                guard hidden.count < range.count else {
                     throw WireError(.inconsistent, at: itemRange.lowerBound, "a hash that covers no whole subtree")
                 }
             }
@@ -145,14 +191,14 @@ public struct VerifiedDelta: Hashable, Sendable {
             return (MerkleTree.node(left.hash, right.hash, primitives), false)
         }
 
-        private func hiddenSubtree(_ range: Range<Int>) throws(WireError) -> (hash: Digest, leaves: Int)? {
+        private func hiddenSubtree(_ range: Range<Int>) throws(WireError) -> Hidden? {
             var reader = CBORReader(sealed.bytes, in: range)
             guard try reader.arrayCount(upTo: Int.max, "fields") == 2, try reader.nextMajorType() == 2 else { return nil }
             let hash = try reader.fixed(Digest.self)
             let start = reader.offset
             let leaves = try reader.count(upTo: Limits.hardMaximumOperationsPerDelta, "leaves covered")
             guard leaves > 0 else { throw WireError(.inconsistent, at: start, "a hash covers a leaf at least") }
-            return (hash, leaves)
+            return Hidden(hash: hash, count: leaves)
         }
     }
 }

@@ -1,0 +1,58 @@
+# make demo and make test do everything on a Debian machine that has Swift 6.3.
+
+SWIFT_FLAGS ?= -c release
+BINARIES = .build/release
+PREFIX ?= /usr/local
+PACKAGES = librocksdb-dev libsodium-dev pkg-config curl
+
+.PHONY: demo test test-core build bench format lint install packages clean
+
+build: packages
+	swift build $(SWIFT_FLAGS)
+
+# Installs the Debian packages that are missing; asks for nothing when all are there.
+packages:
+	@missing=""; for package in $(PACKAGES); do \
+	  dpkg-query -W -f='$${Status}' $$package 2>/dev/null | grep -q 'ok installed' || missing="$$missing $$package"; done; \
+	if [ -n "$$missing" ]; then \
+	  echo "installing$$missing"; \
+	  sudo=""; [ "$$(id -u)" = 0 ] || sudo=sudo; \
+	  $$sudo apt-get update -qq && $$sudo apt-get install -y -qq $$missing >/dev/null; \
+	fi
+
+# A pivot and two nodes on this machine, walked through. KEEP=1 leaves them running.
+demo: packages
+	swift build $(SWIFT_FLAGS) --product pivot
+	swift build $(SWIFT_FLAGS) --product node
+	swift build $(SWIFT_FLAGS) --product gimbal
+	KEEP=$(KEEP) docs/Examples/demo.sh $(BINARIES)
+
+# All that must pass.
+test: packages lint
+	swift build $(SWIFT_FLAGS)
+	swift test $(SWIFT_FLAGS)
+
+# The core alone: CRDTs, bytes, signatures, replication, storage. Builds in seconds, without the server packages.
+test-core: packages
+	GIMBAL_CORE=1 swift test --scratch-path .build-core
+
+# The table of docs/performance.md; BENCH="--quick" for a short one.
+bench: packages
+	@dpkg-query -W redis-server nginx-light >/dev/null 2>&1 || { \
+	  sudo=""; [ "$$(id -u)" = 0 ] || sudo=sudo; $$sudo apt-get install -y -qq redis-server nginx-light >/dev/null; }
+	swift build -c release --product pivot
+	swift build -c release --product node
+	swift run -c release --package-path Tests/Benchmarks benchmarks --binaries $(CURDIR)/.build/release $(BENCH)
+
+format:
+	swift format --in-place --recursive Package.swift Sources Tests
+
+lint:
+	swift format lint --strict --recursive Package.swift Sources Tests
+
+install: build
+	install -d $(PREFIX)/bin
+	install $(BINARIES)/pivot $(BINARIES)/node $(BINARIES)/gimbal $(PREFIX)/bin
+
+clean:
+	rm -rf .build .build-core

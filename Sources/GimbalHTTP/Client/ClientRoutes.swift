@@ -1,0 +1,163 @@
+import GimbalCRDT
+import GimbalReplication
+import GimbalStore
+import HTTPTypes
+import Hummingbird
+import NIOCore
+import NIOPosix
+
+/// The client API beside the lean path: lists, deletes of whole collections, health and version, and single keys that came
+/// with something that the lean path does not know.
+struct ClientRoutes: Sendable {
+    let keys: KeyService
+
+    private static let allowed = "GET, HEAD, POST, PATCH, DELETE"
+
+    func add(to router: Router<BasicRequestContext>) {
+        router.get("/_health/live") { _, _ in Response(status: .ok) }
+        router.get("/_health/ready") { _, _ in
+            isReady ? Response(status: .ok) : refusal(.serviceUnavailable, "not-ready", "the first copy of the space is not here yet")
+        }
+        router.get("/_pivot/version") { _, _ in
+            jsonResponse(["protocol": GimbalVersion.protocol, "package": "gimbal", "version": GimbalVersion.current])
+        }
+        for method in [HTTPRequest.Method.get, .head, .post, .patch, .delete] {
+            router.on("**", method: method) { request, context in try await answer(request, context) }
+        }
+        for method in [HTTPRequest.Method.put, .options, .trace, .connect] {
+            router.on("**", method: method) { _, _ in
+                var response = refusal(.methodNotAllowed, "method-not-allowed", "allowed: \(Self.allowed)")
+                response.headers[.allow] = Self.allowed
+                return response
+            }
+        }
+    }
+
+    private var isReady: Bool { keys.host.replicated.allSatisfy(\.store.isReady) }
+
+    private func answer(_ request: Request, _ context: BasicRequestContext) async throws -> Response {
+        let target = String(request.uri.path.dropFirst())
+        guard !target.isEmpty, !target.hasPrefix("_") else {
+            return refusal(.notFound, "no-route", "there is nothing here")
+        }
+        if target.contains("*"), !(request.method == .post && target.hasSuffix("/*") && !target.dropLast(2).contains("*")) {
+            return try await answer(request, pattern: target)
+        }
+        return try await answer(request, key: target, context)
+    }
+
+    // MARK: Single keys
+
+    private func answer(_ request: Request, key: String, _ context: BasicRequestContext) async throws -> Response {
+        let method: KeyRequest.Method =
+            switch request.method {
+            case .get, .head: .get
+            case .patch: .patch
+            case .delete: .delete
+            default: .post
+            }
+        var body: ByteBuffer?
+        if method == .post || method == .patch {
+            body = try await request.body.collect(upTo: KeyService.maximumBodyBytes)
+        }
+        let keyRequest = KeyRequest(method: method, target: Array(key.utf8), body: body, preference: preference(request))
+        let answer = await withCheckedContinuation { continuation in
+            keys.answer(keyRequest, timers: MultiThreadedEventLoopGroup.singleton.any()) { continuation.resume(returning: $0) }
+        }
+        return response(answer, isHead: request.method == .head)
+    }
+
+    private func preference(_ request: Request) -> ReadPreference {
+        request.headers[.gimbalRead].flatMap { ReadPreference(rawValue: $0.lowercased()) } ?? .fresh
+    }
+
+    private func response(_ answer: KeyAnswer, isHead: Bool = false) -> Response {
+        var headers = HTTPFields()
+        if let body = answer.body {
+            headers[.contentType] = answer.errorCode == nil ? "application/json" : "text/plain; charset=utf-8"
+            headers[.contentLength] = String(body.readableBytes)
+        }
+        headers[.gimbalFreshness] = answer.freshness?.rawValue
+        headers[.gimbalErrorCode] = answer.errorCode
+        let body = isHead ? nil : answer.body
+        return Response(
+            status: .init(code: answer.status), headers: headers,
+            body: body.map { ResponseBody(byteBuffer: $0) } ?? ResponseBody())
+    }
+
+    // MARK: Patterns
+
+    private func answer(_ request: Request, pattern text: String) async throws -> Response {
+        guard let pattern = Pattern(text) else { return refusal(.badRequest, "invalid-path", "ooo: key is not valid") }
+        switch request.method {
+        case .get, .head: return try await list(pattern, request)
+        case .delete: return try await deleteAll(pattern)
+        case .patch: return refusal(.badRequest, "pattern", "ooo: glob pattern not allowed for this operation")
+        default:
+            let sentence =
+                text.filter { $0 == "*" }.count > 1
+                ? "key: contains more than one glob pattern" : "key: glob pattern must be at the end of the path"
+            return refusal(.badRequest, "pattern", sentence)
+        }
+    }
+
+    private func list(_ pattern: Pattern, _ request: Request) async throws -> Response {
+        let query = request.uri.queryParameters
+        guard let limit = KeyList.limit(query["limit"]), let cursor = KeyList.Cursor.parse(query["cursor"]) else {
+            return refusal(.badRequest, "bad-page", "limit is a number from 1, cursor what the last page named")
+        }
+        var freshness = Freshness.pivot
+        for home in keys.host.homes(of: pattern) {
+            guard home.store.isReady else { return response(KeyService.notReady) }
+            let found = await withCheckedContinuation { continuation in
+                keys.refresh(home, preference(request), MultiThreadedEventLoopGroup.singleton.any()) {
+                    continuation.resume(returning: $0)
+                }
+            }
+            if found == .local { freshness = .local }
+        }
+        if freshness == .local, preference(request) == .latest { return response(KeyService.pivotAway) }
+        let list = try KeyList(pattern, in: keys.host, limit: limit.value, after: cursor.value)
+        var headers: HTTPFields = [.contentType: "application/json", .gimbalFreshness: freshness.rawValue]
+        if let next = list.next { headers[.gimbalCursor] = next.description }
+        guard request.method == .get else { return Response(status: .ok, headers: headers) }
+        return Response(status: .ok, headers: headers, body: ResponseBody { writer in try await list.write(to: &writer) })
+    }
+
+    /// Deletes what matches and can be seen here, some hundreds at a time.
+    private func deleteAll(_ pattern: Pattern) async throws -> Response {
+        for home in keys.host.homes(of: pattern) {
+            guard home.store.isReady else { return response(KeyService.notReady) }
+            var after: Path?
+            while true {
+                var paths: [Path] = []
+                try home.store.scan(pattern, after: after) { entry in
+                    paths.append(entry.path)
+                    return paths.count < 512
+                }
+                guard let last = paths.last else { break }
+                after = last
+                if let failure = await delete(paths, home.store) { return response(KeyService.answer(failure)) }
+            }
+        }
+        return Response(status: .noContent)
+    }
+
+    private func delete(_ paths: [Path], _ store: any SpaceStore) async -> WriteFailure? {
+        await withTaskGroup(of: WriteFailure?.self) { group in
+            for path in paths {
+                group.addTask {
+                    // Somebody else may have been faster.
+                    if case .failure(let failure) = await store.write(.delete(path)), failure != .notFound { failure } else { nil }
+                }
+            }
+            return await group.reduce(nil) { $0 ?? $1 }
+        }
+    }
+}
+
+extension HTTPField.Name {
+    static let gimbalRead = fixed("Gimbal-Read")
+    static let gimbalFreshness = fixed("Gimbal-Freshness")
+    static let gimbalCursor = fixed("Gimbal-Cursor")
+}

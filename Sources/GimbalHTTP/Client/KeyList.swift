@@ -1,0 +1,94 @@
+import GimbalCRDT
+import GimbalStore
+import Hummingbird
+import NIOCore
+
+/// The keys that match a pattern, newest first (by `created`, then by path), of one moment or of one page.
+///
+/// Only names and times are held; values are read while they are written out, and what has vanished by then is left out.
+struct KeyList: Sendable {
+    /// One key's place in the order.
+    struct Cursor: Hashable, Comparable, Sendable, CustomStringConvertible {
+        var created: UInt64
+        var path: Path
+
+        /// Newer keys come first.
+        static func < (left: Self, right: Self) -> Bool {
+            left.created != right.created ? left.created > right.created : left.path < right.path
+        }
+
+        /// What clients hand back; opaque to them.
+        var description: String { "\(String(created, radix: 16)).\(path)" }
+
+        /// Nil for what no page named. A missing parameter is the start.
+        static func parse(_ text: Substring?) -> Parsed<Cursor>? {
+            guard let text else { return Parsed(value: nil) }
+            guard let dot = text.firstIndex(of: "."), let created = UInt64(text[..<dot], radix: 16),
+                let path = Path(text[text.index(after: dot)...])
+            else { return nil }
+            return Parsed(value: Cursor(created: created, path: path))
+        }
+    }
+
+    /// A parameter that may be missing but not malformed.
+    struct Parsed<Value> {
+        var value: Value?
+    }
+
+    static func limit(_ text: Substring?) -> Parsed<Int>? {
+        guard let text else { return Parsed(value: nil) }
+        guard let limit = Int(text), limit > 0 else { return nil }
+        return Parsed(value: limit)
+    }
+
+    private let host: SpaceHost
+    private let keys: [Cursor]
+    /// Where the next page begins; nil when this is the last one.
+    let next: Cursor?
+
+    init(_ pattern: Pattern, in host: SpaceHost, limit: Int?, after: Cursor?) throws(StoreError) {
+        var found: [Cursor] = []
+        // With a limit, no more than a few pages are ever held: what cannot be on this one is dropped on the way.
+        let capacity = limit.map { max($0 + 1, 1024) * 2 } ?? .max
+        for home in host.homes(of: pattern) {
+            try home.store.scan(pattern, after: nil) { entry in
+                let key = Cursor(created: entry.created, path: entry.path)
+                if after.map({ $0 < key }) ?? true { found.append(key) }
+                if found.count >= capacity, let limit { Self.cut(&found, to: limit + 1) }
+                return true
+            }
+        }
+        found.sort()
+        if let limit, found.count > limit {
+            found.removeSubrange(limit...)
+            next = found.last
+        } else {
+            next = nil
+        }
+        keys = found
+        self.host = host
+    }
+
+    private static func cut(_ found: inout [Cursor], to count: Int) {
+        found.sort()
+        found.removeSubrange(count...)
+    }
+
+    func write(to writer: inout any ResponseBodyWriter) async throws {
+        var buffer = ByteBuffer(string: "[")
+        var isFirst = true
+        for key in keys {
+            guard let entry = try host.home(of: key.path).store.visible(key.path) else { continue }
+            if !isFirst { buffer.writeStaticString(",") }
+            isFirst = false
+            MetaObject.write(entry, to: &buffer)
+            if buffer.readableBytes > 64 << 10 {
+                try await writer.write(buffer)
+                buffer.clear()
+            }
+        }
+        buffer.writeStaticString("]")
+        try await writer.write(buffer)
+        try await writer.finish(nil)
+    }
+}

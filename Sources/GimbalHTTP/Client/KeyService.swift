@@ -1,0 +1,209 @@
+import GimbalCRDT
+import GimbalReplication
+import GimbalStore
+import GimbalWire
+import NIOCore
+
+/// What a client wants of one key.
+struct KeyRequest: Sendable {
+    enum Method: Sendable {
+        case get, post, patch, delete
+    }
+
+    var method: Method
+    /// As in the URL, without the slash before it.
+    var target: [UInt8]
+    var body: ByteBuffer?
+    var preference: ReadPreference = .fresh
+}
+
+/// What a client gets. `errorCode` is stable, for machines; the body of an error is for people.
+struct KeyAnswer: Sendable {
+    var status: Int
+    var errorCode: String?
+    var freshness: Freshness?
+    var body: ByteBuffer?
+
+    static func failure(_ status: Int, _ code: String, _ sentence: String) -> KeyAnswer {
+        KeyAnswer(status: status, errorCode: code, body: ByteBuffer(string: sentence))
+    }
+}
+
+/// Answers requests on single keys, the same for the lean path and for Hummingbird's routes.
+struct KeyService: Sendable {
+    let host: SpaceHost
+    /// How long a read waits for its pivot.
+    let readDeadline: TimeAmount
+
+    static let maximumBodyBytes = Limits.hardMaximumValueBytes
+
+    /// Calls `completion` once: at once for a read of what is here, else from any thread.
+    ///
+    /// - Parameter timers: the loop whose clock bounds the wait for a pivot.
+    func answer(
+        _ request: KeyRequest, timers: any EventLoop, completion: @escaping @Sendable (KeyAnswer) -> Void
+    ) {
+        switch request.method {
+        case .get: read(request, timers, completion)
+        case .post: post(request, completion)
+        case .patch:
+            withPath(request, completion) { path in
+                guard let body = body(of: request, completion) else { return }
+                write(.patch(path, patch: body), at: path, completion)
+            }
+        case .delete:
+            withPath(request, completion) { path in write(.delete(path), at: path, completion) }
+        }
+    }
+
+    // MARK: Paths and bodies
+
+    private func withPath(
+        _ request: KeyRequest, _ completion: (KeyAnswer) -> Void, _ body: (Path) -> Void
+    ) {
+        guard let path = Path(request.target) else { return completion(Self.invalidPath) }
+        guard !path.isReserved else { return completion(Self.reservedPath) }
+        body(path)
+    }
+
+    private static let invalidPath = KeyAnswer.failure(400, "invalid-path", "ooo: key is not valid")
+    private static let reservedPath = KeyAnswer.failure(
+        400, "reserved-path", "ooo: key is not valid: a path that begins with _ is a space's own record")
+
+    private func body(of request: KeyRequest, _ completion: (KeyAnswer) -> Void) -> [UInt8]? {
+        let bytes = request.body.map { [UInt8](buffer: $0) } ?? []
+        do throws(JSONError) {
+            try JSONText.validate(bytes.span)
+            return bytes
+        } catch {
+            completion(.failure(400, error.code.rawValue, error.code == .end ? "EOF" : error.description))
+            return nil
+        }
+    }
+
+    // MARK: Reads
+
+    private func read(
+        _ request: KeyRequest, _ timers: any EventLoop, _ completion: @escaping @Sendable (KeyAnswer) -> Void
+    ) {
+        withPath(request, completion) { path in
+            let home = host.home(of: path)
+            guard home.store.isReady else { return completion(Self.notReady) }
+            refresh(home, request.preference, timers) { freshness in
+                if request.preference == .latest, freshness == .local { return completion(Self.pivotAway) }
+                completion(read(path, home.store, freshness))
+            }
+        }
+    }
+
+    static let notReady = KeyAnswer.failure(503, "not-ready", "the first copy of the space is not here yet")
+    static let pivotAway = KeyAnswer.failure(503, "pivot-away", "the pivot cannot be asked and the request wants its state")
+
+    /// Brings the copy up to date, within the deadline.
+    func refresh(
+        _ home: SpaceHost.Replicated, _ preference: ReadPreference, _ timers: any EventLoop,
+        then: @escaping @Sendable (Freshness) -> Void
+    ) {
+        guard let source = home.freshness else { return then(.pivot) }
+        guard preference != .local else { return then(.local) }
+        let once = Once(then)
+        let timer = timers.scheduleTask(in: readDeadline) { once.call(.local) }
+        source.refresh { freshness in
+            timer.cancel()
+            once.call(freshness)
+        }
+    }
+
+    private func read(_ path: Path, _ store: any SpaceStore, _ freshness: Freshness) -> KeyAnswer {
+        do throws(StoreError) {
+            guard let entry = try store.visible(path) else {
+                var answer = KeyAnswer.failure(404, "not-found", "ooo: empty key")
+                answer.freshness = freshness
+                return answer
+            }
+            var body = ByteBuffer()
+            body.reserveCapacity(entry.value.count + path.bytes.count * 2 + 96)
+            MetaObject.write(entry, to: &body)
+            return KeyAnswer(status: 200, freshness: freshness, body: body)
+        } catch {
+            return .failure(500, error.code, error.description)
+        }
+    }
+
+    // MARK: Writes
+
+    private func post(_ request: KeyRequest, _ completion: @escaping @Sendable (KeyAnswer) -> Void) {
+        guard request.target.suffix(2).elementsEqual("/*".utf8) else {
+            return withPath(request, completion) { path in
+                guard let value = body(of: request, completion) else { return }
+                write(.set(path, value: value), at: path, completion)
+            }
+        }
+        var base = request
+        base.target.removeLast(2)
+        withPath(base, completion) { collection in
+            guard let value = body(of: request, completion) else { return }
+            guard let example = Path(collection.bytes + Array("/0".utf8)) else { return completion(Self.invalidPath) }
+            write(.push(base: collection, value: value), at: example, completion)
+        }
+    }
+
+    private func write(
+        _ action: WriteRequest.Action, at path: Path, _ completion: @escaping @Sendable (KeyAnswer) -> Void
+    ) {
+        let isDelete = if case .delete = action { true } else { false }
+        host.home(of: path).store.submit(action) { result in
+            switch result {
+            case .success(let written):
+                completion(isDelete ? KeyAnswer(status: 204) : KeyAnswer(status: 200, body: Self.index(written.path)))
+            case .failure(let failure):
+                completion(Self.answer(failure, isDelete: isDelete))
+            }
+        }
+    }
+
+    private static func index(_ path: Path) -> ByteBuffer {
+        var body = ByteBuffer()
+        body.writeString("{\"index\":\"")
+        body.writeString(path.index)
+        body.writeString("\"}")
+        return body
+    }
+
+    static func answer(_ failure: WriteFailure, isDelete: Bool = false) -> KeyAnswer {
+        let (status, sentence): (Int, String) =
+            switch failure {
+            case .notFound: (404, isDelete ? "storage: not found" : "ooo: not found")
+            case .badPatch: (400, "json: a patch must be an object")
+            case .tooLarge: (413, "the value is larger than the space allows")
+            case .outsideSpace: (400, "ooo: key is not valid: the path belongs to no space of this server")
+            case .forbidden: (403, "this server may not write that path")
+            case .notReady: (503, "the first copy of the space is not here yet")
+            case .storageFull: (507, "no space left on the disk: nothing was stored")
+            case .storageFailed: (500, "the storage failed: nothing was stored")
+            case .closed: (503, "the server is stopping")
+            case .clockExhausted: (500, "the range of stamps is used up")
+            }
+        return .failure(status, failure.rawValue, sentence)
+    }
+}
+
+/// `{"created":…,"updated":…,"index":…,"path":…,"data":…}`: one key as clients of the ooo protocol know it.
+enum MetaObject {
+    static func write(_ entry: VisibleEntry, to buffer: inout ByteBuffer) {
+        buffer.writeStaticString("{\"created\":")
+        buffer.writeString(String(entry.created))
+        buffer.writeStaticString(",\"updated\":")
+        buffer.writeString(String(entry.updated))
+        // A path's characters need no escapes.
+        let bytes = entry.path.bytes
+        let start = bytes.lastIndex(of: UInt8(ascii: "/")).map { $0 + 1 } ?? 0
+        buffer.writeStaticString(",\"index\":\"")
+        buffer.writeBytes(bytes[start...])
+        buffer.writeStaticString("\",\"path\":\"")
+        buffer.writeBytes(bytes)
+        buffer.writeStaticString("\",\"data\":")
+        buffer.writeBytes(entry.value)
+        buffer.writeStaticString("}")
+    }
+}

@@ -1,6 +1,0 @@
-import ArgumentParser
-import AsyncHTTPClient
-import Configuration
-import Hummingbird
-import NIOHTTPTypesHTTP1
-import ServiceLifecycle

@@ -1,0 +1,185 @@
+import GimbalStore
+import NIOCore
+import NIOHTTP1
+
+/// Answers requests on single keys on the event loop, with no task in between, and lets everything else through to
+/// Hummingbird. Answers leave in the order of the requests, whichever of the two makes them: what comes while one is being
+/// answered is held back, and reading stops when too much is.
+final class LeanHandler: ChannelDuplexHandler {
+    typealias InboundIn = HTTPServerRequestPart
+    typealias InboundOut = HTTPServerRequestPart
+    typealias OutboundIn = HTTPServerResponsePart
+    typealias OutboundOut = HTTPServerResponsePart
+
+    private enum State {
+        case idle
+        /// The body of a request that is answered here is coming.
+        case collecting(HTTPRequestHead, KeyRequest)
+        /// Its answer is being made.
+        case answering(isKeptAlive: Bool)
+        /// Hummingbird has the request.
+        case forwarding(isRequestEnded: Bool, isAnswered: Bool)
+        /// Nothing that still comes counts: the connection closes once the last answer is out.
+        case closing
+    }
+
+    /// Parts that may wait before reading stops.
+    private static let heldLimit = 64
+
+    private let keys: KeyService
+    private var state = State.idle
+    private var held = CircularBuffer<HTTPServerRequestPart>()
+    private var isReadHeld = false
+    private var isInRead = false
+    private var needsFlush = false
+
+    init(keys: KeyService) { self.keys = keys }
+
+    // MARK: Inbound
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        held.append(unwrapInboundIn(data))
+        isInRead = true
+        drain(context)
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) {
+        isInRead = false
+        if needsFlush {
+            needsFlush = false
+            context.flush()
+        }
+        context.fireChannelReadComplete()
+    }
+
+    func read(context: ChannelHandlerContext) {
+        if held.count > Self.heldLimit { isReadHeld = true } else { context.read() }
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        state = .closing
+        held.removeAll()
+        context.fireChannelInactive()
+    }
+
+    private func drain(_ context: ChannelHandlerContext) {
+        while isTaking, let part = held.popFirst() { take(part, context) }
+        if isReadHeld, held.count <= Self.heldLimit {
+            isReadHeld = false
+            context.read()
+        }
+    }
+
+    /// Whether the next part has its turn.
+    private var isTaking: Bool {
+        switch state {
+        case .idle, .collecting, .closing: true
+        case .forwarding(let isRequestEnded, _): !isRequestEnded
+        case .answering: false
+        }
+    }
+
+    private func take(_ part: HTTPServerRequestPart, _ context: ChannelHandlerContext) {
+        switch (state, part) {
+        case (.closing, _): break
+        case (.idle, .head(let head)): begin(head, context)
+        case (.collecting(let head, var request), .body(let bytes)):
+            guard (request.body?.readableBytes ?? 0) + bytes.readableBytes <= KeyService.maximumBodyBytes else {
+                return refuseTooLarge(context)
+            }
+            // The state lets go of the buffer before it grows, so that it is not copied.
+            state = .closing
+            var bytes = bytes
+            if request.body == nil { request.body = bytes } else { request.body?.writeBuffer(&bytes) }
+            state = .collecting(head, request)
+        case (.collecting(let head, let request), .end): submit(request, head, context)
+        case (.forwarding(_, let isAnswered), .end):
+            state = isAnswered ? .idle : .forwarding(isRequestEnded: true, isAnswered: false)
+            context.fireChannelRead(wrapInboundOut(part))
+        default: context.fireChannelRead(wrapInboundOut(part))
+        }
+    }
+
+    private func begin(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
+        guard let request = LeanRequest.keyRequest(head) else {
+            state = .forwarding(isRequestEnded: false, isAnswered: false)
+            return context.fireChannelRead(wrapInboundOut(.head(head)))
+        }
+        if let length = head.headers.first(name: "content-length").flatMap({ Int($0) }), length > KeyService.maximumBodyBytes {
+            return refuseTooLarge(context)
+        }
+        state = .collecting(head, request)
+        if head.headers.first(name: "expect")?.lowercased() == "100-continue" {
+            context.writeAndFlush(
+                wrapOutboundOut(.head(HTTPResponseHead(version: head.version, status: .continue))), promise: nil)
+        }
+    }
+
+    /// The rest of the body is not waited for.
+    private func refuseTooLarge(_ context: ChannelHandlerContext) {
+        let limit = KeyService.maximumBodyBytes
+        write(.failure(413, "too-large", "a body has at most \(limit) bytes"), isKeptAlive: false, isHead: false, context)
+    }
+
+    private func submit(_ request: KeyRequest, _ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
+        let isHead = head.method == .HEAD
+        let isKeptAlive = head.isKeepAlive
+        state = .answering(isKeptAlive: isKeptAlive)
+        let loop = context.eventLoop
+        let bound = NIOLoopBound((self, context), eventLoop: loop)
+        keys.answer(request, timers: loop) { answer in
+            if loop.inEventLoop {
+                let (handler, context) = bound.value
+                handler.finish(answer, isKeptAlive: isKeptAlive, isHead: isHead, context)
+            } else {
+                loop.execute {
+                    let (handler, context) = bound.value
+                    handler.finish(answer, isKeptAlive: isKeptAlive, isHead: isHead, context)
+                    handler.drain(context)
+                }
+            }
+        }
+    }
+
+    // MARK: Outbound
+
+    private func finish(_ answer: KeyAnswer, isKeptAlive: Bool, isHead: Bool, _ context: ChannelHandlerContext) {
+        // The client may have gone away meanwhile.
+        guard case .answering = state else { return }
+        write(answer, isKeptAlive: isKeptAlive, isHead: isHead, context)
+    }
+
+    private func write(_ answer: KeyAnswer, isKeptAlive: Bool, isHead: Bool, _ context: ChannelHandlerContext) {
+        let head = LeanResponse.head(answer, isKeptAlive: isKeptAlive)
+        context.write(wrapOutboundOut(.head(head)), promise: nil)
+        if let body = answer.body, !isHead { context.write(wrapOutboundOut(.body(.byteBuffer(body))), promise: nil) }
+        if isKeptAlive {
+            state = .idle
+            context.write(wrapOutboundOut(.end(nil)), promise: nil)
+            if isInRead { needsFlush = true } else { context.flush() }
+        } else {
+            state = .closing
+            held.removeAll()
+            let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
+            context.writeAndFlush(wrapOutboundOut(.end(nil))).whenComplete { _ in bound.value.close(promise: nil) }
+        }
+    }
+
+    /// What Hummingbird answers passes by; its end gives the next request its turn.
+    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+        let part = unwrapOutboundIn(data)
+        context.write(data, promise: promise)
+        guard case .end = part, case .forwarding(let isRequestEnded, _) = state else { return }
+        if isRequestEnded {
+            state = .idle
+            // The end has to be out of this call before the next answer is written.
+            let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+            context.eventLoop.execute {
+                let (handler, context) = bound.value
+                handler.drain(context)
+            }
+        } else {
+            state = .forwarding(isRequestEnded: false, isAnswered: true)
+        }
+    }
+}

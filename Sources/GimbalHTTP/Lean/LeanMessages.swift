@@ -1,0 +1,53 @@
+import GimbalStore
+import NIOCore
+import NIOHTTP1
+
+/// Which requests the lean path takes.
+enum LeanRequest {
+    /// Nil for everything that Hummingbird answers: lists, the server's own routes, queries, upgrades, other methods.
+    static func keyRequest(_ head: HTTPRequestHead) -> KeyRequest? {
+        let method: KeyRequest.Method
+        switch head.method {
+        case .GET, .HEAD: method = .get
+        case .POST: method = .post
+        case .PATCH: method = .patch
+        case .DELETE: method = .delete
+        default: return nil
+        }
+        var uri = head.uri.utf8[...]
+        guard uri.popFirst() == UInt8(ascii: "/"), let first = uri.first, first != UInt8(ascii: "_") else { return nil }
+        let target = Array(uri)
+        for (index, byte) in target.enumerated() {
+            switch byte {
+            case UInt8(ascii: "?"), UInt8(ascii: "#"): return nil
+            case UInt8(ascii: "*"):
+                // A push: the only pattern that is a single key's matter.
+                guard method == .post, index == target.count - 1, index > 0, target[index - 1] == UInt8(ascii: "/") else {
+                    return nil
+                }
+            default: break
+            }
+        }
+        guard !head.headers.contains(name: "upgrade") else { return nil }
+        let preference = head.headers.first(name: "gimbal-read").map { ReadPreference(rawValue: $0.lowercased()) ?? .fresh }
+        return KeyRequest(method: method, target: target, preference: preference ?? .fresh)
+    }
+}
+
+/// The heads of lean answers.
+enum LeanResponse {
+    static func head(_ answer: KeyAnswer, isKeptAlive: Bool) -> HTTPResponseHead {
+        var headers = HTTPHeaders()
+        headers.reserveCapacity(5)
+        if let body = answer.body {
+            headers.add(name: "Content-Type", value: answer.errorCode == nil ? "application/json" : "text/plain; charset=utf-8")
+            headers.add(name: "Content-Length", value: String(body.readableBytes))
+        } else if answer.status != 204 {
+            headers.add(name: "Content-Length", value: "0")
+        }
+        if let freshness = answer.freshness { headers.add(name: "Gimbal-Freshness", value: freshness.rawValue) }
+        if let code = answer.errorCode { headers.add(name: "Gimbal-Error", value: code) }
+        if !isKeptAlive { headers.add(name: "Connection", value: "close") }
+        return HTTPResponseHead(version: .http1_1, status: HTTPResponseStatus(statusCode: answer.status), headers: headers)
+    }
+}
