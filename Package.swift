@@ -122,6 +122,7 @@ if !coreOnly {
                 "GimbalCRDT", "GimbalWire", "GimbalSigning", "GimbalStore", "GimbalHTTP",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
     ]

@@ -67,7 +67,7 @@ public struct BundleVerifier {
     ///   - visit: called for each operation that is proven, in the order of the file.
     public static func verify(
         expectedSpace: SpaceID? = nil, read: @escaping () throws -> [UInt8]?, visit: @escaping (ProvenOperation) -> Void = { _ in }
-    ) rethrows -> BundleReport {
+    ) -> BundleReport {
         var verifier = BundleVerifier(expectedSpace: expectedSpace, source: BundleSource(read: read), visit: visit)
         verifier.run()
         return verifier.report

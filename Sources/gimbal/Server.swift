@@ -1,0 +1,103 @@
+import ArgumentParser
+import AsyncHTTPClient
+import Foundation
+import GimbalStore
+import NIOCore
+import NIOHTTP1
+
+/// Something that went wrong, as a person and a script can read it.
+struct CommandFailure: Error, CustomStringConvertible {
+    var code: String
+    var sentence: String
+
+    var description: String { "\(code): \(sentence)" }
+}
+
+/// A server as the operator names it: a URL, or the data folder in which a running one listens.
+struct Server {
+    private let url: @Sendable (String) throws -> String
+
+    init(_ name: String) throws {
+        if name.contains("://") {
+            let base = name.hasSuffix("/") ? String(name.dropLast()) : name
+            url = { base + $0 }
+            return
+        }
+        let socket = DataFolder.operatorSocketPath(name)
+        guard FileManager.default.fileExists(atPath: socket) else {
+            throw CommandFailure(code: "not-running", sentence: "no server listens in \(name): it is neither a URL nor the data folder of a running server")
+        }
+        let reachable = try Self.reachablePath(socket, in: name)
+        let escaped = reachable.addingPercentEncoding(withAllowedCharacters: .alphanumerics) ?? reachable
+        url = { "http+unix://\(escaped)\($0)" }
+    }
+
+    /// A socket's path has at most 107 bytes; a longer one is reached through its folder's descriptor.
+    private static func reachablePath(_ socket: String, in folder: String) throws -> String {
+        guard socket.utf8.count > 100 else { return socket }
+        let descriptor = open(folder, O_RDONLY | O_DIRECTORY)
+        guard descriptor >= 0 else { throw CommandFailure(code: "not-running", sentence: "\(folder) cannot be opened") }
+        return "/proc/self/fd/\(descriptor)/operator.sock"
+    }
+
+    struct Reply {
+        var headers: HTTPHeaders
+        var body: ByteBuffer
+
+        var text: String { String(buffer: body) }
+    }
+
+    /// Sends a request and reads the whole answer; throws what the server refuses.
+    func send(_ method: HTTPMethod, _ target: String, body: String? = nil) async throws -> Reply {
+        let response = try await execute(method, target, body)
+        let bytes = try await response.body.collect(upTo: 1 << 30)
+        try Self.check(response, bytes)
+        return Reply(headers: response.headers, body: bytes)
+    }
+
+    /// Sends a request and passes the answer on as it comes.
+    func stream(_ target: String, to sink: (ByteBuffer) throws -> Void) async throws {
+        let response = try await execute(.GET, target, nil)
+        if response.status != .ok { try Self.check(response, try await response.body.collect(upTo: 1 << 16)) }
+        for try await chunk in response.body { try sink(chunk) }
+    }
+
+    private func execute(_ method: HTTPMethod, _ target: String, _ body: String?) async throws -> HTTPClientResponse {
+        var request = HTTPClientRequest(url: try url(target))
+        request.method = method
+        if let body { request.body = .bytes(ByteBuffer(string: body)) }
+        do {
+            return try await HTTPClient.shared.execute(request, timeout: .seconds(60))
+        } catch {
+            throw CommandFailure(code: "unreachable", sentence: "the server cannot be reached: \(error)")
+        }
+    }
+
+    private static func check(_ response: HTTPClientResponse, _ body: ByteBuffer) throws {
+        guard response.status.code >= 300 else { return }
+        throw CommandFailure(
+            code: response.headers.first(name: "Gimbal-Error") ?? "status-\(response.status.code)",
+            sentence: String(buffer: body))
+    }
+
+    /// A path or pattern as it stands in a URL.
+    static func target(_ key: String) throws -> String {
+        guard let escaped = key.addingPercentEncoding(withAllowedCharacters: .urlPathAllowed), !key.isEmpty else {
+            throw CommandFailure(code: "invalid-path", sentence: "\"\(key)\" is not a key")
+        }
+        return "/\(escaped)"
+    }
+}
+
+/// Says what went wrong on standard error and ends with a status that is not 0.
+func reporting(_ body: () async throws -> Void) async throws {
+    do {
+        try await body()
+    } catch let exit as ExitCode {
+        throw exit
+    } catch {
+        let failure = error as? CommandFailure ?? CommandFailure(code: "failed", sentence: "\(error)")
+        FileHandle.standardError.write(Data("error [\(failure.code)]: \(failure.sentence)\n".utf8))
+        throw ExitCode.failure
+    }
+}

@@ -1,0 +1,58 @@
+import ArgumentParser
+import Foundation
+import NIOCore
+import NIOHTTP1
+
+struct StatusCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "status", abstract: "Shows how a server stands: its space, its place in the log, its outbox, its faults.")
+
+    @Argument(help: "URL or data folder.") var server: String
+    @Flag(help: "As JSON.") var json = false
+
+    private struct Status: Decodable {
+        struct Fault: Decodable {
+            var code: String
+            var detail: String
+        }
+        var role: String
+        var space: String?
+        var author: String?
+        var ready: Bool
+        var epoch: String?
+        var position: UInt64?
+        var stateDigest: String?
+        var patterns: [String]?
+        var members: Int?
+        var outbox: UInt64?
+        var deadLetters: Int?
+        var fault: Fault?
+    }
+
+    func run() async throws {
+        try await reporting {
+            let reply = try await Server(server).send(.GET, "/_gimbal/status")
+            guard !json else { return print(reply.text) }
+            let status = try JSONDecoder().decode(Status.self, from: Data(reply.body.readableBytesView))
+            for (name, value) in Self.lines(status) { print("\(name.padding(toLength: 14, withPad: " ", startingAt: 0))\(value)") }
+        }
+    }
+
+    private static func lines(_ status: Status) -> [(String, String)] {
+        var lines = [("role", status.role), ("ready", status.ready ? "yes" : "not yet")]
+        func add(_ name: String, _ value: (some Any)?) {
+            if let value { lines.append((name, "\(value)")) }
+        }
+        add("space", status.space)
+        add("author", status.author)
+        add("patterns", status.patterns?.joined(separator: " "))
+        add("members", status.members)
+        add("epoch", status.epoch)
+        add("position", status.position)
+        add("state digest", status.stateDigest)
+        add("outbox", status.outbox.map { "\($0) operations wait for their receipt" })
+        add("dead letters", status.deadLetters)
+        add("fault", status.fault.map { "\($0.code): \($0.detail)" })
+        return lines
+    }
+}
