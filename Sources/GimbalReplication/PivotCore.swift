@@ -46,6 +46,8 @@ public enum PivotDirective: Sendable {
 public struct PivotCommit: Sendable {
     public var base: BaseCommit
     public var record: PivotRecord
+    /// When this commit is the first of an epoch.
+    public var openedEpoch: PivotRecord.EpochStart?
 }
 
 /// What a pivot knows beside the replicated state.
@@ -140,7 +142,7 @@ public struct PivotCore: Sendable {
     }
 
     private mutating func finish(_ step: PivotStep, using random: inout some RandomNumberGenerator) -> [PivotDirective] {
-        openEpoch(firstPosition: step.entries[0].position, using: &random)
+        let openedEpoch = openEpoch(firstPosition: step.entries[0].position, using: &random)
         base.settleDigest(step.states, primitives)
         record.clock = max(record.clock, writer?.clock.last ?? .zero)
         record.pivotMilliseconds = step.milliseconds
@@ -151,16 +153,19 @@ public struct PivotCore: Sendable {
             pivotMilliseconds: step.milliseconds, greatestStamp: base.greatestStamp,
             stateDigest: base.digest.value(primitives), logRoot: place.logRoot)
         commit.checkpoint = checkpoint
-        return [.commit(PivotCommit(base: commit, record: record))] + step.answers
+        return [.commit(PivotCommit(base: commit, record: record, openedEpoch: openedEpoch))] + step.answers
             + [.publish(checkpoint, paths: commit.states.map(\.path))]
     }
 
-    private mutating func openEpoch(firstPosition: UInt64, using random: inout some RandomNumberGenerator) {
-        guard !isEpochOpen else { return }
+    private mutating func openEpoch(
+        firstPosition: UInt64, using random: inout some RandomNumberGenerator
+    ) -> PivotRecord.EpochStart? {
+        guard !isEpochOpen else { return nil }
         isEpochOpen = true
         let number = (record.epochs.last?.epoch.number ?? 0) + 1
-        let epoch = Epoch(number: number, random: random.next())
-        record.epochs.append(.init(epoch: epoch, firstPosition: firstPosition))
+        let start = PivotRecord.EpochStart(epoch: Epoch(number: number, random: random.next()), firstPosition: firstPosition)
+        record.epochs.append(start)
+        return start
     }
 
     private var isEpochOpen = false

@@ -58,12 +58,14 @@ public final class NodeSpace: SpaceStore {
         try SpaceLoader.prepare(engine, for: space)
         let loader = SpaceLoader(view: engine)
         var random = SodiumRandom()
+        let (base, stored) = try loader.base(space)
+        var journal = stored
         let core = NodeCore(
-            base: try loader.base(space), record: try loader.nodeRecord() ?? NodeRecord(incarnation: random.next()),
+            base: base, record: try loader.nodeRecord() ?? NodeRecord(incarnation: random.next()),
             chain: try loader.sealedLinks(), signer: signer, primitives: primitives)
         if try loader.nodeRecord() == nil {
             // The incarnation is on disk before the first dot of it can be.
-            let batch = CommitRecord.batch(NodeCommit(record: core.record), core.base)
+            let batch = CommitRecord.batch(NodeCommit(record: core.record), core.base, &journal)
             try storing { () throws(StorageError) in try engine.commit(batch) }
         }
         self.space = space
@@ -71,7 +73,7 @@ public final class NodeSpace: SpaceStore {
         self.signer = signer
         clock = SystemClock(wallOffsetMilliseconds: options.wallOffsetMilliseconds)
         cache = StateCache(byteLimit: options.cacheBytes)
-        writer = Mutex(NodeWriter(core: core, engine: engine))
+        writer = Mutex(NodeWriter(core: core, journal: journal, engine: engine))
         published = Mutex(
             Published(
                 cursor: core.cursor, replica: core.replica, records: core.base.records, isReady: core.record.isReady,

@@ -8,6 +8,7 @@ import GimbalWire
 /// writer's thread alone.
 struct NodeWriter: Sendable {
     private(set) var core: NodeCore
+    private var journal: DigestJournal
     private let engine: any StorageEngine
     private let primitives = SodiumPrimitives()
     /// Deltas sealed by this process whose receipt has not come, so that they need not be read and verified again.
@@ -16,8 +17,9 @@ struct NodeWriter: Sendable {
 
     private static let sealedCacheLimit = 1024
 
-    init(core: NodeCore, engine: any StorageEngine) {
+    init(core: NodeCore, journal: DigestJournal, engine: any StorageEngine) {
         self.core = core
+        self.journal = journal
         self.engine = engine
     }
 
@@ -36,7 +38,10 @@ struct NodeWriter: Sendable {
         let directives = core.step(inputs, states: states, now: now, using: &random)
         guard case .commit(let commit) = directives.first else { return directives }
         do throws(StoreError) {
-            try storing { () throws(StorageError) in try engine.commit(CommitRecord.batch(commit, core.base)) }
+            var next = journal
+            let batch = CommitRecord.batch(commit, core.base, &next)
+            try storing { () throws(StorageError) in try engine.commit(batch) }
+            journal = next
         } catch {
             core = before
             throw error

@@ -18,6 +18,7 @@ public final class PivotSpace: SpaceStore {
     private let cache: StateCache
     private let loop = CommitLoop<Job>()
     private let core: Mutex<PivotCore>
+    private let journal: Mutex<DigestJournal>
     private let published: Mutex<Published>
     private let listeners = Mutex<[@Sendable ([Path]) -> Void]>([])
 
@@ -44,7 +45,7 @@ public final class PivotSpace: SpaceStore {
     ) throws(StoreError) {
         try SpaceLoader.prepare(engine, for: space)
         let loader = SpaceLoader(view: engine)
-        let base = try loader.base(space)
+        let (base, journal) = try loader.base(space)
         let record = try loader.pivotRecord()
         let core = PivotCore(base: base, record: record, signer: signer, primitives: primitives)
         self.space = space
@@ -59,6 +60,7 @@ public final class PivotSpace: SpaceStore {
             Published(
                 place: core.place, checkpoint: last, records: base.records, pivotMilliseconds: record.pivotMilliseconds))
         self.core = Mutex(core)
+        self.journal = Mutex(journal)
         loop.start(name: "gimbal-pivot") { [unowned self] jobs in process(jobs) }
     }
 
@@ -222,7 +224,7 @@ public final class PivotSpace: SpaceStore {
         }
         guard case .commit(let commit) = directives.first else { return directives }
         do throws(StoreError) {
-            try storing { () throws(StorageError) in try engine.commit(CommitRecord.batch(commit, base)) }
+            try commitDurably(commit, base)
         } catch {
             core.withLock { $0 = before }
             throw error
@@ -237,6 +239,13 @@ public final class PivotSpace: SpaceStore {
             }
         }
         return directives
+    }
+
+    private func commitDurably(_ commit: PivotCommit, _ base: SpaceBase) throws(StoreError) {
+        var next = journal.withLock { $0 }
+        let batch = CommitRecord.batch(commit, base, &next)
+        try storing { () throws(StorageError) in try engine.commit(batch) }
+        journal.withLock { $0 = next }
     }
 
     private func execute(

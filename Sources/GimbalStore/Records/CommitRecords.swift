@@ -5,9 +5,9 @@ import GimbalWire
 
 /// What a commit of the core becomes in storage: one atomic batch.
 enum CommitRecord {
-    static func batch(_ commit: PivotCommit, _ base: SpaceBase) -> StorageBatch {
+    static func batch(_ commit: PivotCommit, _ base: SpaceBase, _ journal: inout DigestJournal) -> StorageBatch {
         var batch = StorageBatch()
-        add(commit.base, base, to: &batch)
+        add(commit.base, base, &journal, to: &batch)
         if let checkpoint = commit.base.checkpoint {
             batch.put(checkpoint.encoded, at: RecordKey.number(checkpoint.position), in: .checkpoints)
         }
@@ -16,19 +16,19 @@ enum CommitRecord {
         writer.stamp(commit.record.clock)
         writer.unsigned(commit.record.pivotMilliseconds)
         batch.put(writer.bytes, at: RecordKey.record, in: .metadata)
-        if let last = commit.record.epochs.last {
+        if let opened = commit.openedEpoch {
             var writer = CBORWriter()
             writer.array(count: 2)
-            writer.unsigned(last.epoch.random)
-            writer.unsigned(last.firstPosition)
-            batch.put(writer.bytes, at: RecordKey.epoch(last.epoch.number), in: .metadata)
+            writer.unsigned(opened.epoch.random)
+            writer.unsigned(opened.firstPosition)
+            batch.put(writer.bytes, at: RecordKey.epoch(opened.epoch.number), in: .metadata)
         }
         return batch
     }
 
-    static func batch(_ commit: NodeCommit, _ base: SpaceBase) -> StorageBatch {
+    static func batch(_ commit: NodeCommit, _ base: SpaceBase, _ journal: inout DigestJournal) -> StorageBatch {
         var batch = StorageBatch()
-        if let baseCommit = commit.base { add(baseCommit, base, to: &batch) }
+        if let baseCommit = commit.base { add(baseCommit, base, &journal, to: &batch) }
         for (path, overlay) in commit.overlays {
             batch.change(path.bytes, overlay.map(StateRecord.encode), in: .overlay)
         }
@@ -48,7 +48,9 @@ enum CommitRecord {
         return batch
     }
 
-    private static func add(_ commit: BaseCommit, _ base: SpaceBase, to batch: inout StorageBatch) {
+    private static func add(
+        _ commit: BaseCommit, _ base: SpaceBase, _ journal: inout DigestJournal, to batch: inout StorageBatch
+    ) {
         for (path, state) in commit.states { batch.change(path.bytes, state.map(StateRecord.encode), in: .state) }
         for entry in commit.entries {
             batch.put(entry.bytes, at: RecordKey.number(entry.position), in: .log)
@@ -60,18 +62,11 @@ enum CommitRecord {
             writer.unsigned(link.position)
             batch.put(writer.bytes, at: RecordKey.link(link.replica, lastSequence: link.lastSequence), in: .chain)
         }
-        for (replica, head) in commit.heads {
-            var writer = CBORWriter()
-            writer.array(count: 2)
-            writer.unsigned(head.sequence)
-            writer.byteString(head.headerHash)
-            batch.put(writer.bytes, at: RecordKey.head(replica), in: .metadata)
-        }
         for (dot, reason) in commit.refused {
             batch.change(RecordKey.dot(dot), reason.map { Array($0.utf8) }, in: .refused)
         }
-        for (index, bytes) in commit.buckets { batch.put(bytes, at: RecordKey.bucket(index), in: .metadata) }
-        batch.put(encode(commit.frontier, base), at: RecordKey.frontier, in: .metadata)
+        journal = journal.adding(commit.buckets, of: base.digest, to: &batch)
+        batch.put(encode(commit.frontier, base), at: RecordKey.base, in: .metadata)
     }
 
     private static func encode(_ frontier: MerkleTree.Frontier, _ base: SpaceBase) -> [UInt8] {

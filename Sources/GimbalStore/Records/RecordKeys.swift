@@ -8,10 +8,9 @@ enum RecordKey {
     static let space = Array("space".utf8)
     static let record = Array("record".utf8)
     static let certificate = Array("certificate".utf8)
-    static let frontier = Array("frontier".utf8)
-    static let headPrefix = Array("head/".utf8)
+    static let base = Array("base".utf8)
     static let epochPrefix = Array("epoch/".utf8)
-    static let bucketPrefix = Array("digest/".utf8)
+    static let digest = Array("digest".utf8)
 
     static func number(_ value: UInt64) -> [UInt8] {
         (0..<8).map { UInt8(truncatingIfNeeded: value >> UInt64(56 - $0 * 8)) }
@@ -28,9 +27,8 @@ enum RecordKey {
         return ReplicaID(author: author, incarnation: number(from: bytes))
     }
 
-    static func head(_ replica: ReplicaID) -> [UInt8] { headPrefix + Self.replica(replica) }
     static func epoch(_ number: UInt64) -> [UInt8] { epochPrefix + Self.number(number) }
-    static func bucket(_ index: Int) -> [UInt8] { bucketPrefix + [UInt8(index)] }
+    static func digestRing(_ index: UInt64) -> [UInt8] { digest + [UInt8(ascii: "/"), UInt8(index)] }
     static func dot(_ dot: Dot) -> [UInt8] { replica(dot.replica) + number(dot.sequence) }
     static func link(_ replica: ReplicaID, lastSequence: UInt64) -> [UInt8] {
         Self.replica(replica) + number(lastSequence)

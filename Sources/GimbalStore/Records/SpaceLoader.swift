@@ -58,34 +58,42 @@ struct SpaceLoader {
         guard foundSpace == space else { throw .anotherSpace(found: foundSpace, expected: space) }
     }
 
-    func base(_ space: SpaceID) throws(StoreError) -> SpaceBase {
-        var digest = StateDigest()
-        try scan(RecordKey.bucketPrefix, "digest") { key, value throws(WireError) in
-            guard let index = key.last, digest.restoreBucket(Int(index), from: value) else { throw WireError(.truncated) }
-        }
-        _ = digest.takeChanged()
-        var heads: [ReplicaID: Head] = [:]
-        try scan(RecordKey.headPrefix, "heads") { key, value throws(WireError) in
-            guard let replica = RecordKey.replica(from: key.dropFirst(RecordKey.headPrefix.count)) else {
-                throw WireError(.truncated)
-            }
-            var reader = CBORReader(value)
-            try reader.array(of: 2)
-            heads[replica] = Head(sequence: try reader.unsigned(), headerHash: try reader.fixed(Digest.self))
-        }
+    func base(_ space: SpaceID) throws(StoreError) -> (SpaceBase, DigestJournal) {
+        let (journal, digest) = try DigestJournal.load(view)
         var refused: [Dot: String] = [:]
         try scan([], in: .refused, "refused dots") { key, value throws(WireError) in
             guard let replica = RecordKey.replica(from: key.prefix(40)), key.count == 48 else { throw WireError(.truncated) }
             refused[Dot(replica: replica, sequence: RecordKey.number(from: key))] = String(decoding: value, as: UTF8.self)
         }
         let (firstPosition, greatestStamp, frontier) = try frontier()
-        return SpaceBase(
-            space: space, versionVector: VersionVector(heads: heads), refused: refused, digest: digest, frontier: frontier,
+        let base = SpaceBase(
+            space: space, versionVector: try versionVector(), refused: refused, digest: digest, frontier: frontier,
             firstPosition: firstPosition, greatestStamp: greatestStamp, records: try records())
+        return (base, journal)
+    }
+
+    /// The last link of each replica's chain is its head.
+    private func versionVector() throws(StoreError) -> VersionVector {
+        var heads: [ReplicaID: Head] = [:]
+        var upper = [UInt8](repeating: 0xff, count: 49)
+        while let (key, value) = try storing({ () throws(StorageError) in try view.last(.chain, below: upper) }) {
+            guard let replica = RecordKey.replica(from: key.prefix(40)), key.count == 48 else {
+                throw .damaged(record: "chain", WireError(.truncated))
+            }
+            let hash = try decoding("chain of \(replica)") { () throws(WireError) in
+                var reader = CBORReader(value)
+                try reader.array(of: 3)
+                _ = try reader.unsigned()
+                return try reader.fixed(Digest.self)
+            }
+            heads[replica] = Head(sequence: RecordKey.number(from: key), headerHash: hash)
+            upper = RecordKey.replica(replica)
+        }
+        return VersionVector(heads: heads)
     }
 
     private func frontier() throws(StoreError) -> (UInt64, HybridTimestamp, MerkleTree.Frontier) {
-        guard let bytes = try metadata(RecordKey.frontier) else { return (1, .zero, .init()) }
+        guard let bytes = try metadata(RecordKey.base) else { return (1, .zero, .init()) }
         return try decoding("log frontier") { () throws(WireError) in
             var reader = CBORReader(bytes)
             try reader.array(of: 4)

@@ -63,11 +63,27 @@ public struct StateDigest: Hashable, Sendable {
     }
 
     /// The digest itself: the hash of all buckets.
-    public func value(_ primitives: any Primitives) -> Digest {
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(words.count * 8)
-        for word in words { Self.append(word, to: &bytes) }
-        return primitives.hash(bytes)
+    public func value(_ primitives: any Primitives) -> Digest { primitives.hash(allBytes) }
+
+    /// All buckets, 64 bytes each.
+    public var allBytes: [UInt8] {
+        // Copied as a whole: this is hashed once a commit.
+        [UInt8](unsafeUninitializedCapacity: words.count * 8) { buffer, count in
+            let raw = UnsafeMutableRawBufferPointer(buffer)
+            for (index, word) in words.enumerated() {
+                raw.storeBytes(of: word.littleEndian, toByteOffset: index * 8, as: UInt64.self)
+            }
+            count = words.count * 8
+        }
+    }
+
+    /// False unless `bytes` holds all buckets.
+    public mutating func restoreAll(from bytes: [UInt8]) -> Bool {
+        guard bytes.count == words.count * 8 else { return false }
+        for index in 0..<Self.bucketCount {
+            _ = restoreBucket(index, from: Array(bytes[(index * 64)..<(index * 64 + 64)]))
+        }
+        return true
     }
 
     /// 64 bytes, as stored.
