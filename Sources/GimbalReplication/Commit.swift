@@ -47,8 +47,8 @@ public struct BaseCommit: Sendable {
     public var checkpoint: Checkpoint?
     public var frontier: MerkleTree.Frontier
 
-    init(_ base: inout SpaceBase, _ states: WorkingSet, _ changes: BaseChanges, _ entries: [AppendedEntry]) {
-        self.states = states.changes.map { ($0.path, $0.after) }
+    init(_ base: inout SpaceBase, _ states: [StateChange], _ changes: BaseChanges, _ entries: [AppendedEntry]) {
+        self.states = states.map { ($0.path, $0.after) }
         self.entries = entries
         heads = changes.heads.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
         refused = changes.refused.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }

@@ -35,6 +35,13 @@ public struct IncomingDelta: Sendable {
         self.malformed = malformed
     }
 
+    /// A delta that was sealed here of these operations: there is nothing to decode or to doubt.
+    init(sealedHere verified: VerifiedDelta, operations: [Operation]) {
+        self.verified = verified
+        self.operations = operations
+        malformed = []
+    }
+
     private static func check(
         _ operation: Operation, at index: Int, after previous: UInt64?, in header: DeltaHeader
     ) throws(WireError) {

@@ -41,7 +41,7 @@ extension NodeCore {
                 return raise(.badPage(detail: reason), &step)
             }
         }
-        work.base.settleDigest(work.states, primitives)
+        work.base.settleDigest(work.states.changes, primitives)
         let checkpoint = page.checkpoint.checkpoint
         guard work.base.position == checkpoint.position, work.base.firstPosition == checkpoint.firstPosition,
             work.base.frontier.root(primitives) == checkpoint.logRoot

@@ -136,7 +136,7 @@ public struct NodeCore: Sendable {
         if !step.isEmpty {
             var commit = NodeCommit(record: record)
             if let checkpoint = step.checkpoint {
-                var baseCommit = BaseCommit(&base, step.states.states, step.baseChanges, step.entries)
+                var baseCommit = BaseCommit(&base, step.states.states.changes, step.baseChanges, step.entries)
                 baseCommit.checkpoint = checkpoint
                 commit.base = baseCommit
             }

@@ -108,12 +108,13 @@ enum Sealing {
             previous: previous,
             observed: greatest.sorted { $0.key < $1.key }.map { .init(replica: $0.key, greatestSequence: $0.value) },
             root: .zero)
-        let encoded = operations.map { operation -> [UInt8] in
+        let wire = operations.map { operation -> Operation in
             guard let wire = operation.operation(in: header) else {
                 preconditionFailure("the table was made of what the operations observe")
             }
-            return wire.encoded
+            return wire
         }
-        return IncomingDelta(VerifiedDelta(sealing: encoded, header: header, with: signer, primitives))
+        let verified = VerifiedDelta(sealing: wire.map(\.encoded), header: header, with: signer, primitives)
+        return IncomingDelta(sealedHere: verified, operations: wire)
     }
 }

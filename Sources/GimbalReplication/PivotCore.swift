@@ -143,10 +143,11 @@ public struct PivotCore: Sendable {
 
     private mutating func finish(_ step: PivotStep, using random: inout some RandomNumberGenerator) -> [PivotDirective] {
         let openedEpoch = openEpoch(firstPosition: step.entries[0].position, using: &random)
-        base.settleDigest(step.states, primitives)
+        let changes = step.states.changes
+        base.settleDigest(changes, primitives)
         record.clock = max(record.clock, writer?.clock.last ?? .zero)
         record.pivotMilliseconds = step.milliseconds
-        var commit = BaseCommit(&base, step.states, step.changes, step.entries)
+        var commit = BaseCommit(&base, changes, step.changes, step.entries)
         let place = place
         let checkpoint = Checkpoint(
             space: base.space, epoch: place.epoch, position: place.position, firstPosition: base.firstPosition,

@@ -86,12 +86,9 @@ public struct SpaceBase: Sendable {
     }
 
     /// Brings the digest up to date with what a step changed in the states. Once a commit.
-    mutating func settleDigest(_ states: WorkingSet, _ primitives: any Primitives) {
-        for (path, before, after) in states.changes {
-            let old = before?.writes ?? []
-            let new = after?.writes ?? []
-            for write in old where !new.contains(write) { digest.count(write, on: path, .removing, primitives) }
-            for write in new where !old.contains(write) { digest.count(write, on: path, .adding, primitives) }
+    mutating func settleDigest(_ changes: [StateChange], _ primitives: any Primitives) {
+        for change in changes {
+            digest.replace(change.before?.writes ?? [], with: change.after?.writes ?? [], on: change.path, primitives)
         }
     }
 

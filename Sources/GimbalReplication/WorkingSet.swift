@@ -28,10 +28,17 @@ public struct WorkingSet: Sendable {
     }
 
     /// What changed, in the order of paths.
-    public var changes: [(path: Path, before: PathState?, after: PathState?)] {
+    public var changes: [StateChange] {
         current.sorted { $0.key < $1.key }.compactMap { path, after in
             let before = original[path] ?? nil
-            return before == after ? nil : (path, before, after)
+            return before == after ? nil : StateChange(path: path, before: before, after: after)
         }
     }
+}
+
+/// One path before and after a step.
+public struct StateChange: Sendable {
+    public var path: Path
+    public var before: PathState?
+    public var after: PathState?
 }

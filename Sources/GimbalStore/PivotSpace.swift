@@ -128,7 +128,7 @@ public final class PivotSpace: SpaceStore {
     }
 
     /// Signed once and shared by all who follow the log's end.
-    private func signedCheckpoint(_ checkpoint: Checkpoint) -> [UInt8] {
+    func signedCheckpoint(_ checkpoint: Checkpoint) -> [UInt8] {
         if let known = published.withLock({ $0.signedCheckpoint }), known.position == checkpoint.position {
             return known.bytes
         }

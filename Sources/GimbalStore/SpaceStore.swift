@@ -48,7 +48,7 @@ public struct SpaceOptions: Sendable {
     /// Shifts the wall clock: for tests of wrong clocks.
     public var wallOffsetMilliseconds: Int64
 
-    public init(cacheBytes: Int = 48 << 20, wallOffsetMilliseconds: Int64 = 0) {
+    public init(cacheBytes: Int = 64 << 20, wallOffsetMilliseconds: Int64 = 0) {
         self.cacheBytes = cacheBytes
         self.wallOffsetMilliseconds = wallOffsetMilliseconds
     }

@@ -10,23 +10,59 @@ final class StateCache: Sendable {
         fileprivate let version: UInt64
     }
 
+    /// One part of the cache: a table into slots, and a hand that goes round the slots and takes those that nobody has
+    /// asked for since it last came by (CLOCK: F. J. Corbató, "A Paging Experiment with the Multics System", 1968).
     private struct Shard {
-        /// Two generations: what is used moves to the young one, and the old one is dropped whole when the young is full.
-        var young: [Path: PathState?] = [:]
-        var old: [Path: PathState?] = [:]
-        var youngBytes = 0
+        struct Slot {
+            var path: Path
+            var state: PathState?
+            var bytes: Int
+            var isUsed: Bool
+        }
+
+        var index: [Path: Int] = [:]
+        var slots: [Slot?] = []
+        var free: [Int] = []
+        var hand = 0
+        var bytes = 0
         var version: UInt64 = 0
+
+        mutating func find(_ path: Path) -> PathState?? {
+            guard let place = index[path] else { return nil }
+            slots[place]?.isUsed = true
+            return .some(slots[place]?.state)
+        }
 
         mutating func insert(_ path: Path, _ state: PathState?, budget: Int) {
             let size = StateCache.size(path, state)
-            guard size <= budget else { return }
-            if youngBytes + size > budget {
-                old = young
-                young = [:]
-                youngBytes = 0
+            if let place = index[path] {
+                bytes += size - (slots[place]?.bytes ?? 0)
+                slots[place] = Slot(path: path, state: state, bytes: size, isUsed: true)
+            } else if size <= budget {
+                bytes += size
+                let slot = Slot(path: path, state: state, bytes: size, isUsed: false)
+                if let place = free.popLast() {
+                    slots[place] = slot
+                    index[path] = place
+                } else {
+                    index[path] = slots.count
+                    slots.append(slot)
+                }
             }
-            young[path] = .some(state)
-            youngBytes += size
+            while bytes > budget { evict() }
+        }
+
+        mutating func remove(_ path: Path) {
+            guard let place = index.removeValue(forKey: path) else { return }
+            bytes -= slots[place]?.bytes ?? 0
+            slots[place] = nil
+            free.append(place)
+        }
+
+        private mutating func evict() {
+            hand = hand + 1 < slots.count ? hand + 1 : 0
+            guard let slot = slots[hand] else { return }
+            if slot.isUsed { slots[hand]?.isUsed = false } else { remove(slot.path) }
         }
     }
 
@@ -36,18 +72,19 @@ final class StateCache: Sendable {
     }
 
     private let boxes: [Box]
-    private let budgetPerGeneration: Int
+    private let budgetPerShard: Int
 
     /// - Parameter byteLimit: about what all entries take together; 0 keeps nothing.
     init(byteLimit: Int, shardCount: Int = 32) {
         boxes = (0..<shardCount).map { _ in Box() }
-        budgetPerGeneration = byteLimit / shardCount / 2
+        budgetPerShard = byteLimit / shardCount
     }
 
     private func box(_ path: Path) -> Box { boxes[Int(UInt(bitPattern: path.hashValue) % UInt(boxes.count))] }
 
     private static func size(_ path: Path, _ state: PathState?) -> Int {
-        (state?.writes ?? []).reduce(path.bytes.count + 160) { $0 + 112 + ($1.value?.count ?? 0) }
+        // A name's array, an entry of the table, and for each write its fields and its value's array.
+        (state?.writes ?? []).reduce(path.bytes.count + 96) { $0 + 144 + ($1.value?.count ?? 0) }
     }
 
     enum Lookup {
@@ -57,11 +94,7 @@ final class StateCache: Sendable {
 
     func lookUp(_ path: Path) -> Lookup {
         box(path).shard.withLock { shard in
-            if let state = shard.young[path] { return .hit(state) }
-            if let state = shard.old.removeValue(forKey: path) {
-                shard.insert(path, state, budget: budgetPerGeneration)
-                return .hit(state)
-            }
+            if let state = shard.find(path) { return .hit(state) }
             return .miss(Ticket(version: shard.version))
         }
     }
@@ -70,7 +103,7 @@ final class StateCache: Sendable {
     func fill(_ path: Path, _ state: PathState?, _ ticket: Ticket) {
         box(path).shard.withLock { shard in
             guard shard.version == ticket.version else { return }
-            shard.insert(path, state, budget: budgetPerGeneration)
+            shard.insert(path, state, budget: budgetPerShard)
         }
     }
 
@@ -80,17 +113,7 @@ final class StateCache: Sendable {
     func update(_ path: Path, _ state: PathState??) {
         box(path).shard.withLock { shard in
             shard.version &+= 1
-            shard.old.removeValue(forKey: path)
-            shard.young.removeValue(forKey: path)
-            if let state { shard.insert(path, state, budget: budgetPerGeneration) }
-        }
-    }
-
-    func removeAll() {
-        for box in boxes {
-            box.shard.withLock { shard in
-                shard = Shard(version: shard.version &+ 1)
-            }
+            if let state { shard.insert(path, state, budget: budgetPerShard) } else { shard.remove(path) }
         }
     }
 }

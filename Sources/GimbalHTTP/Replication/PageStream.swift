@@ -1,6 +1,7 @@
 import GimbalCRDT
 import GimbalStore
 import GimbalWire
+import ServiceLifecycle
 
 /// The log as one node pulls it: pages after a position, and, while it follows, each further commit as it happens.
 struct PageStream: Sendable {
@@ -25,6 +26,18 @@ struct PageStream: Sendable {
             stopListening()
             heartbeats.cancel()
         }
+        try await withGracefulShutdownHandler {
+            try await self.send(after: start, whenever: advances, send)
+        } onGracefulShutdown: {
+            // A stream that follows would keep a stopping server waiting for ever.
+            sink.finish()
+        }
+    }
+
+    private func send(
+        after start: UInt64, whenever advances: AsyncStream<Void>,
+        _ send: (_ frame: [UInt8], _ position: UInt64) async throws -> Void
+    ) async throws {
         var position = start
         // The first frame tells the node at once that its stream is open.
         try await send(ReplicationPath.frame([]), position)

@@ -69,7 +69,7 @@ public struct ServerOptions: Sendable {
         self.logLevel = logLevel
         readDeadline = .milliseconds(Int64(settings.int(forKey: "readDeadlineMilliseconds", default: 250)))
         storeOptions = SpaceOptions(
-            cacheBytes: settings.int(forKey: "cacheMegabytes", default: 48) << 20,
+            cacheBytes: settings.int(forKey: "cacheMegabytes", default: 64) << 20,
             wallOffsetMilliseconds: Int64(settings.int(forKey: "wallOffsetMilliseconds", default: 0)))
         guard isLoopback || isInsecure else {
             throw Failure(
