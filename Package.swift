@@ -113,6 +113,7 @@ if !coreOnly {
             [
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
             ]),
         program("pivot", ["GimbalHTTP", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
         program("node", ["GimbalHTTP", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
