@@ -40,8 +40,8 @@ extension NodeCore {
     mutating func continuePush(_ step: inout NodeStep) {
         guard push == .idle, investigation == .none, record.isReady || readyTarget != nil else { return }
         let waiting = chain.filter { $0.firstSequence > offeredThrough }.prefix(Self.pushTargetDeltas)
-        if let last = waiting.last {
-            push = .inFlight(through: last.lastSequence)
+        if let first = waiting.first, let last = waiting.last {
+            push = .inFlight(from: first.firstSequence, through: last.lastSequence)
             step.effects.append(.push(cursor, firstSequences: waiting.map(\.firstSequence)))
         } else if sealedThrough + 1 < writer.nextSequence {
             push = .sealing
@@ -51,7 +51,7 @@ extension NodeCore {
 
     /// What the answer to the push in flight means.
     mutating func settle(_ answer: Answer, _ step: inout NodeStep) {
-        guard case .inFlight(let through) = push else { return }
+        guard case .inFlight(let first, let through) = push else { return }
         push = .idle
         switch answer.verdict {
         case .accepted:
@@ -59,7 +59,7 @@ extension NodeCore {
             receiptsExpectedBy = answer.place
             clearFault(&step)
         case .head:
-            settle(head: answer.head, answer, &step)
+            settle(head: answer.head, sentFrom: first, answer, &step)
         case .dependency:
             // Only dots of the base are observed, so the pivot had them once.
             pause(.pivotLost(detail: answer.detail), &step)
@@ -76,9 +76,10 @@ extension NodeCore {
     }
 
     /// The pivot holds another head of this replica than the push extends; the own chain tells what that means.
-    private mutating func settle(head: Head, _ answer: Answer, _ step: inout NodeStep) {
+    private mutating func settle(head: Head, sentFrom first: UInt64, _ answer: Answer, _ step: inout NodeStep) {
         if head == receiptHead {
-            if offeredThrough == head.sequence {
+            // What was sent may be in the log already, and its receipt here before the answer.
+            if first == head.sequence + 1 {
                 pause(.refused(.head, detail: "the pivot refuses what extends the head that it names"), &step)
             }
             offeredThrough = head.sequence

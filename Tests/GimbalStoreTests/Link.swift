@@ -1,0 +1,105 @@
+import GimbalCRDT
+import GimbalReplication
+import GimbalSigning
+import GimbalStore
+import GimbalWire
+import Synchronization
+
+/// What the replication client does over HTTP, done by hand: every delta and page still goes through its bytes and its
+/// signatures.
+final class Link: Sendable {
+    let node: NodeSpace
+    private let world: World
+    private let loss: Double
+    private let tasks = Mutex<[Task<Void, Never>]>([])
+    private let isInDoubt = Mutex(false)
+
+    init(node: NodeSpace, world: World, loss: Double) {
+        self.node = node
+        self.world = world
+        self.loss = loss
+        tasks.withLock { $0 = [Task { [self] in await obey() }, Task { [self] in await follow() }] }
+    }
+
+    func stop() {
+        for task in tasks.withLock({ $0 }) { task.cancel() }
+        node.close()
+    }
+
+    private func isLost() -> Bool { Double.random(in: 0..<1) < loss }
+
+    private func obey() async {
+        for await command in node.commands {
+            guard !Task.isCancelled else { return }
+            switch command {
+            case .push(let request): await push(request)
+            case .follow(let withOwnBodies): isInDoubt.withLock { $0 = withOwnBodies }
+            case .investigate: if let pivot = world.pivot { node.deliver(.investigate(until: pivot.place)) }
+            case .fault, .faultCleared: break
+            }
+        }
+    }
+
+    private func push(_ request: PushRequest) async {
+        let answer = isLost() ? nil : await answer(to: request.encoded)
+        if let answer, !isLost() {
+            node.deliver(.pushAnswered(answer))
+        } else {
+            node.deliver(.pushFailed)
+            try? await Task.sleep(for: .milliseconds(2))
+            node.deliver(.retryPush)
+        }
+    }
+
+    /// As PivotRoutes answers.
+    private func answer(to bytes: [UInt8]) async -> Answer? {
+        guard let pivot = world.pivot, let request = try? PushRequest(decoding: bytes),
+            let deltas = try? request.deltas.map({ IncomingDelta(try $0.verified(SodiumPrimitives())) })
+        else { return nil }
+        let result = await withCheckedContinuation { continuation in
+            pivot.push(request.cursor, deltas) { continuation.resume(returning: $0) }
+        }
+        guard case .success(let outcome) = result else { return nil }
+        let signed = pivot.answer(outcome.verdict, to: [1], head: outcome.head, detail: outcome.detail)
+        return try? VerifiedAnswer(
+            verifying: signed, by: world.pivotKey.author, of: node.space, to: [1], SodiumPrimitives()
+        ).answer
+    }
+
+    private func follow() async {
+        var joinedPivot: ObjectIdentifier?
+        while !Task.isCancelled {
+            if let pivot = world.pivot {
+                if joinedPivot != ObjectIdentifier(pivot) {
+                    node.deliver(.joined(place: pivot.place))
+                    joinedPivot = ObjectIdentifier(pivot)
+                }
+                let own = isInDoubt.withLock { $0 } ? nil : node.replica
+                if !isLost(), pivot.contains(node.cursor),
+                    let bytes = try? pivot.page(after: node.cursor.position, receiptsFor: own)?.bytes,
+                    let page = try? Self.verified(bytes, node.space, world.pivotKey.author)
+                {
+                    await node.apply(page)
+                    continue
+                }
+            }
+            try? await Task.sleep(for: .milliseconds(1))
+        }
+    }
+
+    private static func verified(_ bytes: [UInt8], _ space: SpaceID, _ pivot: AuthorID) throws -> NodePage {
+        let primitives = SodiumPrimitives()
+        let page = try Page(decoding: bytes)
+        let entries = try page.entries.map { entry in
+            let body: NodePage.Entry.Body =
+                switch entry.body {
+                case .delta(let delta): .delta(IncomingDelta(try delta.verified(primitives)))
+                case .receipt(let hash): .receipt(headerHash: hash)
+                case .join: .join
+                }
+            return NodePage.Entry(body: body, cap: entry.cap, refusals: entry.refusals, leaf: entry.leaf(primitives))
+        }
+        let checkpoint = try VerifiedCheckpoint(verifying: page.checkpoint, by: pivot, of: space, primitives)
+        return NodePage(after: page.after, entries: entries, checkpoint: checkpoint)
+    }
+}

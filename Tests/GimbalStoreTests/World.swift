@@ -1,0 +1,158 @@
+import Foundation
+import GimbalCRDT
+import GimbalReplication
+import GimbalSigning
+import GimbalStorage
+import GimbalStore
+import GimbalWire
+import Synchronization
+import Testing
+
+/// A pivot and its nodes in one process: the real stores on engines in memory, and a network that loses what it is told to.
+final class World: Sendable {
+    let root = SigningKey.generate()
+    let pivotKey = SigningKey.generate()
+    let pivotEngine = MemoryEngine()
+    private let current: Mutex<PivotSpace?>
+
+    /// One node, which outlives its restarts.
+    final class Member: Sendable {
+        let key: SigningKey
+        let engine: MemoryEngine
+        let link: Mutex<Link?>
+
+        init(key: SigningKey, engine: MemoryEngine) {
+            self.key = key
+            self.engine = engine
+            link = Mutex(nil)
+        }
+
+        var node: NodeSpace {
+            guard let link = link.withLock({ $0 }) else { preconditionFailure("the node is not running") }
+            return link.node
+        }
+    }
+
+    init(patterns: [String] = ["things/*", "settings"]) async throws {
+        current = Mutex(nil)
+        try openPivot()
+        var settings = SpaceSettings()
+        settings.patterns = patterns.compactMap { Pattern($0) }
+        try await write(settings)
+    }
+
+    var pivot: PivotSpace? { current.withLock { $0 } }
+
+    func write(_ settings: SpaceSettings) async throws {
+        _ = try await pivot?.write(.record(SpaceRecords.settingsPath, value: settings.json)).get()
+    }
+
+    func openPivot() throws {
+        let space = SpaceID(words: root.author.words)
+        let certificate = Certificate(space: space, pivot: pivotKey.author, serial: 1, issuedMilliseconds: 0)
+        let store = try PivotSpace(
+            space: space, engine: UnclosedEngine(pivotEngine), signer: pivotKey,
+            certificate: SignedPayload(signing: certificate.encoded, with: root))
+        current.withLock { $0 = store }
+    }
+
+    /// The pivot goes away, as after a crash: what is not in its engine is gone.
+    func closePivot() {
+        let store = current.withLock { pivot in
+            defer { pivot = nil }
+            return pivot
+        }
+        store?.close()
+    }
+
+    func admit(_ key: SigningKey) async throws {
+        let record = MemberRecord(name: "", writes: [try #require(Pattern("**"))])
+        _ = try await pivot?.write(.record(SpaceRecords.memberPath(key.author), value: record.json)).get()
+    }
+
+    func join(loss: Double = 0, wallOffset: Int64 = 0) async throws -> Member {
+        let member = Member(key: .generate(), engine: MemoryEngine())
+        try await admit(member.key)
+        try start(member, loss: loss, wallOffset: wallOffset)
+        try await eventually("ready") { member.node.isReady }
+        return member
+    }
+
+    /// - Parameter loss: how many of the node's requests and answers get lost.
+    func start(_ member: Member, loss: Double = 0, wallOffset: Int64 = 0) throws {
+        let node = try NodeSpace(
+            space: SpaceID(words: root.author.words), engine: UnclosedEngine(member.engine), signer: member.key,
+            options: SpaceOptions(wallOffsetMilliseconds: wallOffset))
+        member.link.withLock { $0 = Link(node: node, world: self, loss: loss) }
+    }
+
+    func stop(_ member: Member) {
+        let link = member.link.withLock { link in
+            defer { link = nil }
+            return link
+        }
+        link?.stop()
+    }
+
+    /// Waits until all outboxes are empty and every base is the pivot's state.
+    func settle(_ members: [Member]) async throws {
+        try await eventually("one state") { [self] in
+            guard let pivot, let checkpoint = pivot.latestCheckpoint else { return false }
+            let expected = try Checkpoint(decoding: checkpoint.payload)
+            return try members.allSatisfy { member in
+                let reached = try member.node.checkpoint.map { try Checkpoint(decoding: $0.payload) }
+                return member.node.outboxCount == 0 && reached?.position == expected.position
+                    && reached?.stateDigest == expected.stateDigest
+            }
+        }
+    }
+}
+
+/// An engine that survives its space: closing it is a restart, not the end.
+final class UnclosedEngine: StorageEngine {
+    private let engine: MemoryEngine
+
+    init(_ engine: MemoryEngine) { self.engine = engine }
+
+    func load(_ keys: [[UInt8]], from section: Section) throws(StorageError) -> [[UInt8]?] {
+        try engine.load(keys, from: section)
+    }
+    func scan(
+        _ section: Section, from lower: [UInt8], until upper: [UInt8]?,
+        _ visit: (_ key: [UInt8], _ value: [UInt8]) throws(StorageError) -> Bool
+    ) throws(StorageError) {
+        try engine.scan(section, from: lower, until: upper, visit)
+    }
+    func last(_ section: Section, below upper: [UInt8]) throws(StorageError) -> (key: [UInt8], value: [UInt8])? {
+        try engine.last(section, below: upper)
+    }
+    func commit(_ batch: StorageBatch) throws(StorageError) { try engine.commit(batch) }
+    func view() throws(StorageError) -> any StorageView { try engine.view() }
+    var statistics: [(name: String, value: UInt64)] { [] }
+    func close() {}
+}
+
+extension MemoryEngine {
+    /// A copied data folder.
+    func copied() throws -> MemoryEngine {
+        let copy = MemoryEngine()
+        var batch = StorageBatch()
+        for section in Section.allCases {
+            try scan(section, from: [], until: nil) { key, value in
+                batch.put(value, at: key, in: section)
+                return true
+            }
+        }
+        try copy.commit(batch)
+        return copy
+    }
+}
+
+func eventually(_ what: String, _ condition: () throws -> Bool) async throws {
+    let deadline = ContinuousClock.now + .seconds(30)
+    while ContinuousClock.now < deadline {
+        if try condition() { return }
+        try await Task.sleep(for: .milliseconds(2))
+    }
+    try #require(Bool(false), "never happened: \(what)")
+}
