@@ -48,7 +48,6 @@ let package = Package(
             ["GimbalCRDT", "GimbalWire", "GimbalSigning", "GimbalReplication", "GimbalStorage", "GimbalRocksDB"]),
         tests("GimbalCRDTTests", ["GimbalCRDT"]),
         tests("GimbalWireTests", ["GimbalCRDT", "GimbalWire", "GimbalSigning"]),
-        tests("GimbalReplicationTests", ["GimbalCRDT", "GimbalWire", "GimbalSigning", "GimbalReplication"]),
         tests("GimbalStorageTests", ["GimbalStorage", "GimbalRocksDB"]),
         tests(
             "GimbalStoreTests",
@@ -96,17 +95,6 @@ if !coreOnly {
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "SystemPackage", package: "swift-system"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
-            ]),
-        tests(
-            "GimbalHTTPTests",
-            [
-                "GimbalCRDT", "GimbalWire", "GimbalSigning", "GimbalReplication", "GimbalStorage", "GimbalStore", "GimbalHTTP",
-                .product(name: "AsyncHTTPClient", package: "async-http-client"),
-                .product(name: "HummingbirdCore", package: "hummingbird"),
-                .product(name: "Hummingbird", package: "hummingbird"),
-                .product(name: "NIOCore", package: "swift-nio"),
-                .product(name: "NIOHTTP1", package: "swift-nio"),
-                .product(name: "NIOPosix", package: "swift-nio"),
             ]),
         tests(
             "EndToEndTests",

@@ -134,7 +134,7 @@ public final class DataFolder: Sendable {
     }
 
     /// Makes the names in a file's folder durable.
-    static func syncFolder(of path: String) {
+    public static func syncFolder(of path: String) {
         let folder = open((path as NSString).deletingLastPathComponent, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard folder >= 0 else { return }
         fsync(folder)

@@ -38,7 +38,9 @@ struct VerifyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "verify",
         abstract: "Checks a bundle with no server, network or data folder.",
-        discussion: "Prints who wrote each value and when, what was found, and a summary. The exit status is 0 only when all holds.")
+        discussion: """
+            Prints who wrote each value and when, what was found, and a summary. The exit status is 0 only when all holds.
+            """)
 
     @Argument(help: "A bundle file.") var file: String
     @Option(help: "The space that the bundle must be of.") var space: String?

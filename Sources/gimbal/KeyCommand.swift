@@ -6,7 +6,9 @@ struct KeyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "key",
         abstract: "Prints the public key of a node, for pivot --allow.",
-        discussion: "With a data folder the key is made if there is none yet, so that a node can be allowed before its first start.")
+        discussion: """
+            With a data folder the key is made if there is none yet, so that a node can be allowed before its first start.
+            """)
 
     @Argument(help: "A node's data folder, or a key file.") var place: String
 

@@ -25,7 +25,9 @@ struct Server {
         }
         let socket = DataFolder.operatorSocketPath(name)
         guard FileManager.default.fileExists(atPath: socket) else {
-            throw CommandFailure(code: "not-running", sentence: "no server listens in \(name): it is neither a URL nor the data folder of a running server")
+            throw CommandFailure(
+                code: "not-running",
+                sentence: "no server listens in \(name): it is neither a URL nor the data folder of a running server")
         }
         let reachable = try Self.reachablePath(socket, in: name)
         let escaped = reachable.addingPercentEncoding(withAllowedCharacters: .alphanumerics) ?? reachable

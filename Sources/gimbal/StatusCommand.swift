@@ -34,7 +34,9 @@ struct StatusCommand: AsyncParsableCommand {
             let reply = try await Server(server).send(.GET, "/_gimbal/status")
             guard !json else { return print(reply.text) }
             let status = try JSONDecoder().decode(Status.self, from: Data(reply.body.readableBytesView))
-            for (name, value) in Self.lines(status) { print("\(name.padding(toLength: 14, withPad: " ", startingAt: 0))\(value)") }
+            for (name, value) in Self.lines(status) {
+                print("\(name.padding(toLength: 14, withPad: " ", startingAt: 0))\(value)")
+            }
         }
     }
 

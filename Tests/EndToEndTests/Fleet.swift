@@ -47,7 +47,8 @@ final class Server: Sendable {
         _ = FileManager.default.createFile(atPath: log, contents: nil)
         process.standardError = FileHandle(forWritingAtPath: log)
         try process.run()
-        let line = try #require(Self.firstLine(output), "\(name) ended: \((try? String(contentsOfFile: log, encoding: .utf8)) ?? "")")
+        let said = { (try? String(contentsOfFile: log, encoding: .utf8)) ?? "" }
+        let line = try #require(Self.firstLine(output), "\(name) ended: \(said())")
         let address = String(line.dropFirst("listening on ".count))
         try #require(line.hasPrefix("listening on 127.0.0.1:"))
         state.withLock { state in
@@ -153,7 +154,8 @@ enum Binaries {
             if FileManager.default.isExecutableFile(atPath: candidate.path) { return candidate }
             folder.deleteLastPathComponent()
         }
-        let build = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("../../.build/release/\(name)")
+        let here = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+        let build = here.appendingPathComponent("../../.build/release/\(name)")
         try #require(FileManager.default.isExecutableFile(atPath: build.path), "\(name) is not built: swift build -c release")
         return build
     }
@@ -182,8 +184,11 @@ final class Fleet: Sendable {
     let nodes: [Server]
 
     /// - Parameter patterns: of the space.
-    init(nodes count: Int = 2, patterns: [String] = ["things/*", "settings"], pivotFlags: [String] = ["--open-enrollment"]) async throws {
-        folder = FileManager.default.temporaryDirectory.appendingPathComponent("gimbal-\(UUID().uuidString.prefix(8))").path
+    init(
+        nodes count: Int = 2, patterns: [String] = ["things/*", "settings"], pivotFlags: [String] = ["--open-enrollment"]
+    ) async throws {
+        let name = "gimbal-\(UUID().uuidString.prefix(8))"
+        folder = FileManager.default.temporaryDirectory.appendingPathComponent(name).path
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         pivot = Server(
             "pivot", name: "pivot", folder: "\(folder)/pivot", arguments: patterns.flatMap { ["--sync", $0] } + pivotFlags)

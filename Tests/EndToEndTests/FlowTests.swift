@@ -95,7 +95,9 @@ struct FlowTests {
             for try await _ in group {}
         }
         try await fleet.settles()
-        let lists = try await fleet.everyone.asyncMap { try await $0.send(.GET, "/things/*", headers: ["Gimbal-Read": "local"]).body }
+        let lists = try await fleet.everyone.asyncMap { server in
+            try await server.send(.GET, "/things/*", headers: ["Gimbal-Read": "local"]).body
+        }
         #expect(Set(lists).count == 1)
         let items = try JSONSerialization.jsonObject(with: Data(lists[0].utf8)) as? [Any]
         #expect(items?.count == 310)

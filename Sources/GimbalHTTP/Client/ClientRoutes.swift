@@ -16,7 +16,7 @@ struct ClientRoutes: Sendable {
     func add(to router: Router<BasicRequestContext>) {
         router.get("/_health/live") { _, _ in Response(status: .ok) }
         router.get("/_health/ready") { _, _ in
-            isReady ? Response(status: .ok) : refusal(.serviceUnavailable, "not-ready", "the first copy of the space is not here yet")
+            isReady ? Response(status: .ok) : response(KeyService.notReady)
         }
         router.get("/_pivot/version") { _, _ in
             jsonResponse(["protocol": GimbalVersion.protocol, "package": "gimbal", "version": GimbalVersion.current])
@@ -148,7 +148,8 @@ struct ClientRoutes: Sendable {
             for path in paths {
                 group.addTask {
                     // Somebody else may have been faster.
-                    if case .failure(let failure) = await store.write(.delete(path)), failure != .notFound { failure } else { nil }
+                    guard case .failure(let failure) = await store.write(.delete(path)), failure != .notFound else { return nil }
+                    return failure
                 }
             }
             return await group.reduce(nil) { $0 ?? $1 }

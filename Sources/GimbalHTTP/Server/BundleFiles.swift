@@ -26,6 +26,7 @@ enum RescueBundle {
         let file = TemporaryFile(at: temporary)
         try await file.fill { sink in try export.write([.everything], includingOutbox: true, to: sink) }
         try FileManager.default.moveItem(atPath: temporary, toPath: path)
+        DataFolder.syncFolder(of: path)
     }
 }
 

@@ -128,7 +128,7 @@ final class NodeSession: Service {
         guard let node else { return }
         host.replace([.init(store: AwaitedSpace())])
         try await node.sealOutbox()
-        let name = "\(link.space.prefix(16))-\(Int(Date().timeIntervalSince1970)).bundle"
+        let name = "\(link.space.prefix(16))-\(Int(Date().timeIntervalSince1970 * 1000)).bundle"
         try await RescueBundle.write(node, to: "\(folder.path)/rescue/\(name)")
         logger.notice("pivot change: the old space is kept in a rescue bundle", metadata: ["file": "rescue/\(name)"])
         node.close()

@@ -1,72 +1,55 @@
 import GimbalCRDT
 import GimbalWire
 
-/// One thing that a verification found.
-public struct BundleFinding: Hashable, Sendable {
-    public enum Severity: String, Sendable {
-        /// Worth knowing; says nothing against the bundle.
-        case note
-        /// The bundle does not prove what it says.
-        case error
-    }
-
-    public var severity: Severity
-    /// Stable, for machines.
-    public var code: String
-    /// In bytes from the start of the file.
-    public var offset: Int
-    public var sentence: String
-}
-
-/// One operation that a bundle proves: who wrote it, when, and what.
-public struct ProvenOperation: Hashable, Sendable {
-    public var path: Path
-    public var dot: Dot
-    /// The effective stamp: the smaller of the author's and the pivot's cap. For an unplaced one the author's.
-    public var stamp: HybridTimestamp
-    /// The place in the log; nil for an unplaced one.
-    public var position: UInt64?
-    /// JSON text; nil for a deletion.
-    public var value: [UInt8]?
-}
-
-/// What a verification came to.
-public struct BundleReport: Hashable, Sendable {
-    public internal(set) var findings: [BundleFinding] = []
-    public internal(set) var space: SpaceID?
-    public internal(set) var pivot: AuthorID?
-    public internal(set) var checkpoint: Checkpoint?
-    public internal(set) var entryCount: UInt64 = 0
-    public internal(set) var unplacedCount: UInt64 = 0
-    public internal(set) var operationCount: UInt64 = 0
-    public internal(set) var authors: Set<AuthorID> = []
-
-    /// Whether everything holds.
-    public var isValid: Bool { !findings.contains { $0.severity == .error } }
-}
-
-/// Verifies a bundle with nothing but its bytes: no server, network or data folder. Streams: memory does not grow with the
-/// file.
+/// Verifies a bundle with nothing but its bytes: no server, network or data folder. Streams: what it holds grows with the
+/// numbers of replicas and members, not with the file.
 ///
 /// Proven are: the root's word for the pivot, the pivot's for the checkpoint, each delta's signature and the operations that
-/// it shows, each entry's place in the log up to the checkpoint, the membership and grants of each author as of the
-/// checkpoint, and that no byte was changed or cut off. Not proven is that nothing was left out.
+/// it shows, each entry's place in the log up to the checkpoint, the membership and grants of each author at that place, and
+/// that no byte was changed or cut off. Not proven is that nothing was left out: neither that a value shown is the latest,
+/// nor that a grant was not taken back before.
 public struct BundleVerifier {
     private let primitives = SodiumPrimitives()
     private let expectedSpace: SpaceID?
+    private let visit: (ProvenOperation) -> Void
     private var report = BundleReport()
     private var source: BundleSource
-    private var members = BundleMembers()
+    private var records = BundleRecords()
+    /// Working keys that the root certified.
+    private var pivots: Set<AuthorID> = []
+    /// Of the log's trees; the last is the present.
+    private var checkpoints: [Checkpoint] = []
     private var heads: [ReplicaID: Head] = [:]
+    private var tree = 0
     private var lastPosition: UInt64 = 0
-    private let visit: (ProvenOperation) -> Void
+    private var lastCap = HybridTimestamp.zero
+    /// Where the item that is looked at begins.
+    private var itemStart = 0
+
+    /// An item that does not hold, with what was found. The items after it are looked at all the same.
+    private struct Flaw: Error {
+        var code: String
+        var sentence: String
+
+        init(_ code: BundleFinding.Code, _ sentence: String) {
+            self.code = code.rawValue
+            self.sentence = sentence
+        }
+
+        init(_ error: WireError) {
+            code = error.code.rawValue
+            sentence = error.detail.isEmpty ? error.code.rawValue : error.detail
+        }
+    }
 
     /// - Parameters:
     ///   - expectedSpace: the space that it has to be of; nil accepts any, and says which.
-    ///   - read: the next bytes of the file, nil at its end.
-    ///   - visit: called for each operation that is proven, in the order of the file.
+    ///   - read: the next bytes of the file; nil or nothing at its end.
+    ///   - visit: called for each operation that is proven, in the order of the file. Only a valid report says that the file
+    ///     was not cut or changed elsewhere.
     public static func verify(
-        expectedSpace: SpaceID? = nil, read: @escaping () throws -> [UInt8]?, visit: @escaping (ProvenOperation) -> Void = { _ in }
+        expectedSpace: SpaceID? = nil, read: @escaping () throws -> [UInt8]?,
+        visit: @escaping (ProvenOperation) -> Void = { _ in }
     ) -> BundleReport {
         var verifier = BundleVerifier(expectedSpace: expectedSpace, source: BundleSource(read: read), visit: visit)
         verifier.run()
@@ -81,122 +64,251 @@ public struct BundleVerifier {
 
     private mutating func run() {
         do throws(WireError) {
-            try head()
-            while try item() {}
-            try source.expectEnd()
+            let item = try nextItem(isFirst: true)
+            try head(item)
+            while try take(nextItem(isFirst: false)) {}
+            guard source.isExhausted() else { throw WireError(.trailingBytes, at: source.offset - itemStart) }
+            report.isComplete = true
         } catch {
-            fail(error.code.rawValue, at: source.itemStart + error.offset, "\(error.detail.isEmpty ? error.code.rawValue : error.detail)")
+            // Without its head, or after bytes that do not decode, nothing more can be told.
+            let flaw = Flaw(error)
+            report.add(.error, flaw.code, at: itemStart + error.offset, flaw.sentence)
         }
-        if source.isUnreadable { fail("unreadable", at: source.offset, "the file cannot be read to its end") }
+        if source.isUnreadable {
+            report.isComplete = false
+            report.add(.error, BundleFinding.Code.unreadable.rawValue, at: source.offset, "the file cannot be read to its end")
+        }
     }
 
-    private mutating func fail(_ code: String, at offset: Int, _ sentence: String) {
-        report.findings.append(BundleFinding(severity: .error, code: code, offset: offset, sentence: sentence))
-    }
-
-    private mutating func note(_ code: String, _ sentence: String) {
-        report.findings.append(BundleFinding(severity: .note, code: code, offset: source.offset, sentence: sentence))
+    /// The end item itself is not under the hash that it carries.
+    private mutating func nextItem(isFirst: Bool) throws(WireError) -> BundleItem {
+        itemStart = source.offset
+        let bytes = try source.next()
+        guard !bytes.isEmpty else { throw WireError(.truncated, at: 0, "the bundle has no end") }
+        let item = try BundleItem(decoding: bytes, isFirst: isFirst)
+        if case .end = item {} else { source.addToHash(bytes) }
+        return item
     }
 
     // MARK: Items
 
-    private mutating func head() throws(WireError) {
-        let item = try source.next { reader throws(WireError) in try BundleItem.head(from: &reader) }
-        guard case .head(let space, let signedCertificate, let signedCheckpoint) = item else { throw WireError(.unexpected) }
-        let certificate = try Certificate(verifying: signedCertificate, primitives)
-        guard certificate.space == space else { throw WireError(.wrongSpace, at: 0, "the certificate is of space \(certificate.space)") }
-        if let expectedSpace, expectedSpace != space { throw WireError(.wrongSpace, at: 0, "the bundle is of space \(space)") }
-        let checkpoint = try VerifiedCheckpoint(verifying: signedCheckpoint, by: certificate.pivot, of: space, primitives)
+    private mutating func head(_ item: BundleItem) throws(WireError) {
+        guard case .head(let space, let signedCertificates, let signedCheckpoints) = item else { throw WireError(.unexpected) }
         report.space = space
-        report.pivot = certificate.pivot
-        report.checkpoint = checkpoint.checkpoint
+        if let expectedSpace, expectedSpace != space { throw WireError(.wrongSpace, at: 0, "the bundle is of space \(space)") }
+        var certificates: [Certificate] = []
+        for signed in signedCertificates {
+            let certificate = try Certificate(verifying: signed, primitives)
+            guard certificate.space == space else {
+                throw WireError(.wrongSpace, at: 0, "a certificate of space \(certificate.space)")
+            }
+            guard certificates.last.map({ $0.serial < certificate.serial }) ?? true else {
+                throw WireError(.inconsistent, at: 0, "certificates with rising serials expected")
+            }
+            certificates.append(certificate)
+        }
+        pivots = Set(certificates.map(\.pivot))
+        for (index, signed) in signedCheckpoints.enumerated() {
+            let isPresent = index == signedCheckpoints.count - 1
+            let signers = isPresent ? certificates.suffix(1) : certificates[...]
+            let checkpoint = try verified(signed, byOneOf: signers.map(\.pivot), of: space)
+            guard checkpoint.firstPosition > 0, checkpoint.firstPosition <= checkpoint.position else {
+                throw WireError(.inconsistent, at: 0, "the checkpoint of an empty log proves nothing")
+            }
+            guard checkpoints.last.map({ $0.epoch.number < checkpoint.epoch.number }) ?? true else {
+                throw WireError(.inconsistent, at: 0, "checkpoints with rising epochs expected")
+            }
+            checkpoints.append(checkpoint)
+        }
+        report.pivot = certificates.last?.pivot
+        report.checkpoint = checkpoints.last
+    }
+
+    private func verified(
+        _ signed: SignedPayload, byOneOf pivots: [AuthorID], of space: SpaceID
+    ) throws(WireError) -> Checkpoint {
+        var failure = WireError(.badSignature, at: 0, "a checkpoint that no certified pivot signed")
+        for pivot in pivots {
+            do throws(WireError) {
+                return try VerifiedCheckpoint(verifying: signed, by: pivot, of: space, primitives).checkpoint
+            } catch {
+                if error.code != .badSignature { failure = error }
+            }
+        }
+        throw failure
     }
 
     /// False after the end item.
-    private mutating func item() throws(WireError) -> Bool {
-        let hashBefore = source.hashBeforeNext
-        switch try source.next({ reader throws(WireError) in try BundleItem(from: &reader) }) {
-        case .head: throw WireError(.unexpected)
-        case .entry(let position, let entry, let path):
-            try check(entry, at: position, path)
-            report.entryCount += 1
-        case .unplaced(let sealed):
-            try check(unplaced: sealed)
-            report.unplacedCount += 1
-        case .end(let entries, let unplaced, let hash):
-            guard entries == report.entryCount, unplaced == report.unplacedCount, hash == hashBefore() else {
-                throw WireError(.inconsistent, at: 0, "the end does not fit what comes before it")
+    private mutating func take(_ item: BundleItem) throws(WireError) -> Bool {
+        do throws(Flaw) {
+            switch item {
+            case .head: throw Flaw(WireError(.unexpected))
+            case .entry(let entry):
+                report.entryCount += 1
+                try check(entry)
+            case .unplaced(let sealed):
+                report.unplacedCount += 1
+                try check(unplaced: sealed)
+            case .end(let entries, let unplaced, let hash):
+                guard entries == report.entryCount, unplaced == report.unplacedCount else {
+                    throw Flaw(.badEnd, "\(entries) entries and \(unplaced) unplaced deltas expected")
+                }
+                guard hash == source.hashValue() else { throw Flaw(.badEnd, "the bytes before are not those that were hashed") }
             }
-            return false
+        } catch {
+            report.add(.error, error.code, at: itemStart, error.sentence)
         }
+        if case .end = item { return false }
         return true
     }
 
-    private mutating func check(_ entry: LogEntry, at position: UInt64, _ path: [Digest]) throws(WireError) {
-        guard let checkpoint = report.checkpoint, case .delta(let sealed) = entry.body else {
-            throw WireError(.unexpected, at: 0, "an entry shows its delta")
+    private mutating func check(_ item: BundleEntry) throws(Flaw) {
+        let (position, entry) = (item.position, item.entry)
+        guard case .delta(let sealed) = entry.body else {
+            throw Flaw(WireError(.unexpected, at: 0, "position \(position): an entry of a bundle shows its delta"))
         }
-        guard position > lastPosition, position >= checkpoint.firstPosition, position <= checkpoint.position else {
-            throw WireError(.inconsistent, at: 0, "position \(position): rising positions up to the checkpoint's expected")
-        }
-        lastPosition = position
+        let checkpoint = try take(position, in: item.tree)
         let root = MerkleTree.root(
             leaf: entry.leaf(primitives), at: position - checkpoint.firstPosition,
-            in: checkpoint.position - checkpoint.firstPosition + 1, path: path, primitives)
-        guard root == checkpoint.logRoot else {
-            throw WireError(.badRoot, at: 0, "position \(position): the log does not contain this entry")
+            in: checkpoint.position - checkpoint.firstPosition + 1, path: item.inclusionPath, primitives)
+        guard root == checkpoint.logRoot else { throw Flaw(.notInLog, "position \(position): the log does not contain this") }
+        guard entry.cap > lastCap, entry.cap <= checkpoint.greatestStamp else {
+            throw Flaw(.badCap, "position \(position): a cap that does not rise, or is beyond the checkpoint's")
         }
-        let delta = try sealed.verified(primitives)
-        try checkChain(delta)
-        try show(delta, cap: entry.cap, position: position)
+        lastCap = entry.cap
+        let delta = try verified(sealed)
+        for refusal in entry.refusals {
+            guard refusal.index < delta.header.count, !delta.isShown(refusal.index) else {
+                throw Flaw(.refusedShown, "position \(position): operation \(refusal.index) was refused and is shown")
+            }
+        }
+        show(delta, cap: entry.cap, position: position)
     }
 
-    private mutating func check(unplaced sealed: SealedDelta) throws(WireError) {
-        let delta = try sealed.verified(primitives)
-        try checkChain(delta)
-        try show(delta, cap: .greatest, position: nil)
+    /// Moves on to a later position, of the same tree or the first one of a later tree.
+    private mutating func take(_ position: UInt64, in tree: Int) throws(Flaw) -> Checkpoint {
+        guard tree >= self.tree, checkpoints.indices.contains(tree) else {
+            throw Flaw(.badPosition, "position \(position) of tree \(tree): rising trees that the head has expected")
+        }
+        if tree > self.tree {
+            self.tree = tree
+            lastPosition = 0
+            lastCap = .zero
+        }
+        let checkpoint = checkpoints[tree]
+        guard position > lastPosition, position >= checkpoint.firstPosition, position <= checkpoint.position else {
+            throw Flaw(.badPosition, "position \(position): rising positions up to the checkpoint's expected")
+        }
+        lastPosition = position
+        return checkpoint
     }
 
-    private mutating func checkChain(_ delta: VerifiedDelta) throws(WireError) {
+    private mutating func check(unplaced sealed: SealedDelta) throws(Flaw) {
+        show(try verified(sealed), cap: .greatest, position: nil)
+    }
+
+    /// Signature, operations, space, and its place in the replica's chain.
+    private mutating func verified(_ sealed: SealedDelta) throws(Flaw) -> VerifiedDelta {
+        let delta: VerifiedDelta
+        do throws(WireError) { delta = try sealed.verified(primitives) } catch { throw Flaw(error) }
         let header = delta.header
-        guard header.space == report.space else { throw WireError(.wrongSpace, at: 0, "a delta of space \(header.space)") }
+        guard header.space == report.space else { throw Flaw(WireError(.wrongSpace, at: 0, "a delta of space \(header.space)")) }
         let head = heads[header.replica] ?? .none
         guard header.firstSequence > head.sequence else {
-            throw WireError(.inconsistent, at: 0, "\(header.replica): sequence \(header.firstSequence) comes twice")
-        }
-        if header.firstSequence == head.sequence + 1 {
-            guard header.previous == head.headerHash else {
-                throw WireError(.inconsistent, at: 0, "\(header.replica): the chain is broken at \(header.firstSequence)")
-            }
-        } else {
-            note("gap", "\(header.replica): \(head.sequence + 1) to \(header.firstSequence - 1) are not shown")
+            throw Flaw(.repeatedDot, "\(header.replica): sequence \(header.firstSequence) comes twice")
         }
         heads[header.replica] = Head(sequence: header.lastSequence, headerHash: delta.headerHash)
+        if header.firstSequence > head.sequence + 1 {
+            report.add(
+                .note, BundleFinding.Code.gap.rawValue, at: itemStart,
+                "\(header.replica): \(head.sequence + 1) to \(header.firstSequence - 1) are not shown")
+        } else if header.previous != head.headerHash {
+            throw Flaw(.brokenChain, "\(header.replica): \(header.firstSequence) does not follow on \(head.sequence)")
+        }
+        return delta
     }
 
-    private mutating func show(_ delta: VerifiedDelta, cap: HybridTimestamp, position: UInt64?) throws(WireError) {
+    // MARK: Operations
+
+    /// Checks what a delta shows and passes on each operation that holds.
+    private mutating func show(_ delta: VerifiedDelta, cap: HybridTimestamp, position: UInt64?) {
         let header = delta.header
-        let isPivot = header.replica.author == report.pivot
         report.authors.insert(header.replica.author)
+        var previousOffset: UInt64?
         for index in 0..<header.count {
-            guard let operation = try delta.operation(index) else { continue }
-            guard isPivot || members.mayWrite(header.replica.author, operation.path) else {
-                throw WireError(
-                    .inconsistent, at: 0, "\(operation.path): \(header.replica.author) was not proven to be a member that may write it")
+            do throws(Flaw) {
+                guard let operation = try operation(index, of: delta, after: previousOffset) else { continue }
+                previousOffset = operation.stampOffset
+                try show(operation, index, of: delta, cap: cap, position: position)
+            } catch {
+                report.add(.error, error.code, at: itemStart, error.sentence)
             }
-            let value: [UInt8]?
-            switch operation.action {
-            case .assign(let bytes, _), .put(let bytes, _, _): value = bytes
-            case .clear, .remove: value = nil
-            }
-            if isPivot { members.learn(operation.path, value) }
+        }
+    }
+
+    private mutating func show(
+        _ operation: Operation, _ index: Int, of delta: VerifiedDelta, cap: HybridTimestamp, position: UInt64?
+    ) throws(Flaw) {
+        let header = delta.header
+        let author = header.replica.author
+        let dot = header.dot(at: index)
+        let isOfPivot = pivots.contains(author)
+        if let code = objection(to: operation.path, by: author, isOfPivot) {
+            let sentence = "\(dot): \(author) at \(operation.path)"
+            guard position == nil else { throw Flaw(code, sentence) }
+            // What an outbox holds is for a pivot to judge: nobody says that one took it.
+            report.add(.note, code.rawValue, at: itemStart, sentence)
+        }
+        let stamp = min(HybridTimestamp(rawValue: header.stamp.rawValue + operation.stampOffset), cap)
+        if isOfPivot, position != nil {
+            let hash = delta.operationHash(index) ?? .zero
+            records.apply(operation.effect(dot: dot, stamp: stamp, hash: hash, header), to: operation.path)
+        }
+        report.operationCount += 1
+        visit(ProvenOperation(path: operation.path, dot: dot, stamp: stamp, position: position, value: operation.value))
+    }
+
+    private func objection(to path: Path, by author: AuthorID, _ isOfPivot: Bool) -> BundleFinding.Code? {
+        guard isOfPivot else { return records.objection(to: path, by: author) }
+        return path.isReserved ? nil : records.objection(to: path)
+    }
+
+    /// A shown operation, with what the pivot had to check before it took it; nil for a hidden one.
+    private func operation(_ index: Int, of delta: VerifiedDelta, after previous: UInt64?) throws(Flaw) -> Operation? {
+        let header = delta.header
+        do throws(WireError) {
+            guard let operation = try delta.operation(index) else { return nil }
             let (raw, overflow) = header.stamp.rawValue.addingReportingOverflow(operation.stampOffset)
-            guard !overflow else { throw WireError(.badStamp) }
-            report.operationCount += 1
-            visit(
-                ProvenOperation(
-                    path: operation.path, dot: header.dot(at: index), stamp: min(HybridTimestamp(rawValue: raw), cap),
-                    position: position, value: value))
+            guard !overflow, HybridTimestamp(rawValue: raw).isWellFormed, (index == 0) == (operation.stampOffset == 0),
+                previous.map({ $0 < operation.stampOffset }) ?? true
+            else { throw WireError(.badStamp, at: 0, "stamps rise from the header's") }
+            for observed in operation.observed where header.dot(of: observed) == nil {
+                throw WireError(.badObserved, at: 0, "observes a dot that the header does not name")
+            }
+            return operation
+        } catch {
+            var flaw = Flaw(error)
+            flaw.sentence = "\(header.dot(at: index)): \(flaw.sentence)"
+            throw flaw
+        }
+    }
+}
+
+extension Operation {
+    fileprivate var value: [UInt8]? {
+        switch action {
+        case .assign(let value, _), .put(let value, _, _): value
+        case .clear, .remove: nil
+        }
+    }
+
+    /// What this operation does to a record of the space's own.
+    fileprivate func effect(dot: Dot, stamp: HybridTimestamp, hash: Digest, _ header: DeltaHeader) -> Effect {
+        let write = Write(dot: dot, stamp: stamp, created: stamp, operationHash: hash, value: value)
+        switch action {
+        case .assign, .clear: return .write(write)
+        case .put: return .put(write, observed: observed.compactMap(header.dot(of:)))
+        case .remove: return .remove(dot, observed: observed.compactMap(header.dot(of:)))
         }
     }
 }

@@ -13,8 +13,8 @@ final class RunningHash {
 
     deinit { sodium_free(state) }
 
-    func update(_ bytes: ArraySlice<UInt8>) {
-        bytes.withUnsafeBufferPointer { gimbal_hash_update(state, $0.baseAddress, UInt64($0.count)) }
+    func update(_ bytes: [UInt8]) {
+        gimbal_hash_update(state, bytes, UInt64(bytes.count))
     }
 
     /// Call it once, at the end.

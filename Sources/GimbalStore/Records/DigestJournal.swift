@@ -10,7 +10,8 @@ struct DigestJournal: Sendable {
     private(set) var count: UInt64 = 0
 
     /// Adds what one commit changed. Keep the returned journal once the commit is on disk.
-    func adding(_ buckets: [(index: Int, bytes: [UInt8])], of digest: StateDigest, to batch: inout StorageBatch) -> DigestJournal {
+    func adding(_ buckets: [(index: Int, bytes: [UInt8])], of digest: StateDigest, to batch: inout StorageBatch) -> DigestJournal
+    {
         var next = self
         next.count += 1
         var writer = CBORWriter(reserving: buckets.count * 70 + 16)

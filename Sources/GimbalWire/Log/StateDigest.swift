@@ -24,8 +24,15 @@ public struct StateDigest: Hashable, Sendable {
 
     public enum Sign { case adding, removing }
 
-    /// Counts a register's write or a member's live dot in or out. The operation's hash stands for its value.
-    public mutating func count(_ write: Write, on path: Path, _ sign: Sign, _ primitives: any Primitives) {
+    /// Counts a path's writes (a register's, or a member's live dots) out and others in. The operation's hash stands for
+    /// its value.
+    public mutating func replace(_ old: [Write], with new: [Write], on path: Path, _ primitives: any Primitives) {
+        let bucket = Self.bucket(path.bytes, primitives)
+        for write in old where !new.contains(write) { fold(Self.item(write, path), bucket: bucket, .removing, primitives) }
+        for write in new where !old.contains(write) { fold(Self.item(write, path), bucket: bucket, .adding, primitives) }
+    }
+
+    private static func item(_ write: Write, _ path: Path) -> [UInt8] {
         var writer = CBORWriter(reserving: path.bytes.count + 120)
         writer.array(count: 8)
         writer.unsigned(1)
@@ -36,7 +43,7 @@ public struct StateDigest: Hashable, Sendable {
         writer.stamp(write.stamp)
         writer.stamp(write.created)
         writer.byteString(write.operationHash)
-        fold(writer.bytes, bucket: Self.bucket(path.bytes, primitives), sign, primitives)
+        return writer.bytes
     }
 
     public mutating func count(refused dot: Dot, reason: String, _ sign: Sign, _ primitives: any Primitives) {

@@ -1,0 +1,116 @@
+import GimbalCRDT
+import GimbalReplication
+import GimbalStorage
+import GimbalWire
+
+/// What one pass over the log tells an export: the tree's leaves, which entries hold operations that are to be shown, and
+/// where the pivot wrote the space's own records, superseded ones included: they prove each author's grants at its place.
+struct LogSurvey {
+    private(set) var leaves: [Digest] = []
+    /// Rising.
+    private(set) var positions: [UInt64] = []
+    private(set) var authors: Set<AuthorID> = []
+    private(set) var foundCount = 0
+    private(set) var records: [RecordPlace] = []
+
+    /// One write of a record of the space's own.
+    struct RecordPlace {
+        var path: Path
+        var position: UInt64
+        var dot: Dot
+    }
+
+    init(
+        view: any StorageView, _ checkpoint: Checkpoint, showing dots: DotSelection, _ primitives: any Primitives
+    ) throws(StoreError) {
+        var survey = Self()
+        var position = checkpoint.firstPosition
+        try SpaceLoader(view: view).scan(
+            from: RecordKey.number(checkpoint.firstPosition), until: RecordKey.number(checkpoint.position + 1), in: .log, "log"
+        ) { key, value throws(WireError) in
+            guard RecordKey.number(from: key) == position else { throw WireError(.inconsistent, at: 0, "entries are missing") }
+            try survey.take(LogEntry(decoding: value), at: position, dots, primitives)
+            position += 1
+            return true
+        }
+        self = survey
+    }
+
+    private init() {}
+
+    private mutating func take(
+        _ entry: LogEntry, at position: UInt64, _ dots: DotSelection, _ primitives: any Primitives
+    ) throws(WireError) {
+        leaves.append(entry.leaf(primitives))
+        guard case .delta(let sealed) = entry.body else { return }
+        let header = sealed.claimedHeader
+        let found = dots.sequences(in: header).count
+        if found > 0 {
+            foundCount += found
+            positions.append(position)
+            authors.insert(header.replica.author)
+        }
+        for (index, path) in try Self.records(in: sealed) {
+            records.append(RecordPlace(path: path, position: position, dot: header.dot(at: index)))
+        }
+    }
+
+    /// Shown operations on reserved paths, by their place in the delta. The log is this server's own and was verified when it
+    /// was written.
+    private static func records(in sealed: SealedDelta) throws(WireError) -> [(index: Int, path: Path)] {
+        var records: [(index: Int, path: Path)] = []
+        var reader = CBORReader(sealed.bytes)
+        try reader.array(of: 2)
+        _ = try SignedPayload(from: &reader)
+        var index = 0
+        for _ in 0..<(try reader.arrayCount(upTo: Limits.hardMaximumOperationsPerDelta, "operations in a delta")) {
+            var item = CBORReader(sealed.bytes, in: try reader.skip())
+            _ = try item.arrayCount(upTo: 6, "fields of an operation")
+            if try item.nextMajorType() == 2 {
+                _ = try item.byteStringRange()
+                index += try item.count(upTo: Limits.hardMaximumOperationsPerDelta, "leaves covered")
+                continue
+            }
+            _ = try item.unsigned()
+            _ = try item.unsigned()
+            let name = try item.textRange()
+            if sealed.bytes[name].first == UInt8(ascii: "_") {
+                guard let path = Path(sealed.bytes[name]) else { throw WireError(.badPath, at: name.lowerBound) }
+                records.append((index, path))
+            }
+            index += 1
+        }
+        return records
+    }
+}
+
+/// A set of dots that takes 8 bytes for each.
+struct DotSelection {
+    private let sequences: [ReplicaID: [UInt64]]
+    let count: Int
+
+    /// Any order.
+    init(_ sequences: [ReplicaID: [UInt64]]) {
+        self.sequences = sequences.mapValues { unsorted in
+            var sorted: [UInt64] = []
+            sorted.reserveCapacity(unsorted.count)
+            for sequence in unsorted.sorted() where sorted.last != sequence { sorted.append(sequence) }
+            return sorted
+        }
+        count = self.sequences.values.reduce(0) { $0 + $1.count }
+    }
+
+    /// Those that a delta with this header has, rising.
+    func sequences(in header: DeltaHeader) -> ArraySlice<UInt64> {
+        guard let sorted = sequences[header.replica] else { return [] }
+        func firstIndex(notBelow sequence: UInt64) -> Int {
+            var range = 0..<sorted.count
+            while !range.isEmpty {
+                let middle = range.lowerBound + range.count / 2
+                range = sorted[middle] < sequence ? (middle + 1)..<range.upperBound : range.lowerBound..<middle
+            }
+            return range.lowerBound
+        }
+        return sorted[firstIndex(notBelow: header.firstSequence)..<firstIndex(notBelow: header.lastSequence + 1)]
+    }
+}

@@ -1,0 +1,122 @@
+import Foundation
+import NIOHTTP1
+import Testing
+
+/// The client API's tables, and what a connection may carry.
+@Suite(.serialized)
+struct ClientAPITests {
+    @Test("bad input gets its status and its code, and stores nothing")
+    func errors() async throws {
+        let fleet = try await Fleet(nodes: 0)
+        let rows: [(HTTPMethod, String, String?, Int, String)] = [
+            (.POST, "/a//b", "1", 400, "invalid-path"),
+            (.POST, "/-a", "1", 400, "invalid-path"),
+            (.GET, "/a%20b", nil, 400, "invalid-path"),
+            (.POST, "/things/x", "nope", 400, "json-syntax"),
+            (.POST, "/things/x", "", 400, "json-end"),
+            (.POST, "/things/x", #"{"a":1}}"#, 400, "json-syntax"),
+            (.POST, "/things/x", String(repeating: "[", count: 129), 400, "json-nesting"),
+            (.POST, "/*/x", "1", 400, "pattern"),
+            (.PATCH, "/things/*", "{}", 400, "pattern"),
+            (.PATCH, "/things/none", "{}", 404, "not-found"),
+            (.GET, "/things/none", nil, 404, "not-found"),
+            (.DELETE, "/things/none", nil, 404, "not-found"),
+            (.PUT, "/things/x", "1", 405, "method-not-allowed"),
+            (.GET, "/things/*?limit=0", nil, 400, "bad-page"),
+            (.GET, "/things/*?cursor=zzz", nil, 400, "bad-page"),
+            (.POST, "/_settings", "{}", 404, "no-route"),
+            (.POST, "/things/x", "\"\(String(repeating: "x", count: 1 << 20))\"", 413, "too-large"),
+        ]
+        for (method, path, body, status, code) in rows {
+            let reply = try await fleet.pivot.send(method, path, body)
+            #expect(reply.status == status, "\(method) \(path)")
+            #expect(reply.headers.first(name: "Gimbal-Error") == code, "\(method) \(path)")
+        }
+        #expect(try await fleet.pivot.send(.GET, "/things/*").body == "[]")
+    }
+
+    @Test("meta objects, PATCH, HEAD, numbers as they were written, newest first with pages")
+    func shapes() async throws {
+        let pivot = try await Fleet(nodes: 0)
+        let server = pivot.pivot
+        #expect(try await server.send(.POST, "/things/a", #"{"n":1.0,"deep":{"x":1}}"#).body == #"{"index":"a"}"#)
+        let first = try await server.send(.GET, "/things/a")
+        #expect(first.body.contains(#""updated":0,"index":"a","path":"things/a","data":{"n":1.0,"deep":{"x":1}}}"#))
+        #expect(try await server.send(.PATCH, "/things/a", #"{"deep":{"y":null},"new":12345678901234567890}"#).status == 200)
+        #expect(try await server.local("things/a") == #"{"n":1.0,"deep":{"x":1,"y":null},"new":12345678901234567890}"#)
+        let head = try await server.send(.HEAD, "/things/a")
+        #expect(head.status == 200 && head.body.isEmpty)
+        for number in 0..<25 { try await server.set("things/n\(number)", "\(number)") }
+        var paths: [String] = []
+        var cursor: String?
+        repeat {
+            let page = try await server.send(.GET, "/things/*?limit=10" + (cursor.map { "&cursor=\($0)" } ?? ""))
+            let items = try #require(try JSONSerialization.jsonObject(with: Data(page.body.utf8)) as? [[String: Any]])
+            #expect(items.count <= 10)
+            paths += items.compactMap { $0["path"] as? String }
+            cursor = page.headers.first(name: "Gimbal-Cursor")
+        } while cursor != nil
+        #expect(paths == (0..<25).reversed().map { "things/n\($0)" } + ["things/a"])
+        let whole = try await server.send(.GET, "/things/*")
+        let items = try JSONSerialization.jsonObject(with: Data(whole.body.utf8)) as? [[String: Any]]
+        #expect(items?.compactMap { $0["path"] as? String } == paths)
+    }
+
+    @Test("pipelined requests of both kinds are answered in their order on one connection")
+    func pipelining() async throws {
+        let fleet = try await Fleet(nodes: 0)
+        let port = try #require(Int(fleet.pivot.url.split(separator: ":")[2]))
+        var text = ""
+        for number in 0..<20 {
+            text += "POST /things/p HTTP/1.1\r\nHost: x\r\nContent-Length: \(String(number).count)\r\n\r\n\(number)"
+            text += "GET /things/* HTTP/1.1\r\nHost: x\r\n\r\n"
+            text += "GET /things/p HTTP/1.1\r\nHost: x\r\n\r\n"
+        }
+        text += "GET /_health/live HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+        let answer = try RawConnection.exchange(text, port: port)
+        let values = answer.matches(of: /"data":(\d+)/).compactMap { Int($0.output.1) }
+        #expect(values == (0..<20).flatMap { [$0, $0] })
+        #expect(answer.matches(of: /HTTP\/1\.1 200 OK/).count == 61)
+    }
+
+    @Test("a client that goes away in the middle of a body costs nothing")
+    func goneMidBody() async throws {
+        let fleet = try await Fleet(nodes: 0)
+        let port = try #require(Int(fleet.pivot.url.split(separator: ":")[2]))
+        for _ in 0..<20 {
+            _ = try RawConnection.exchange(
+                "POST /things/half HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{\"a\"", port: port)
+        }
+        #expect(try await fleet.pivot.local("things/half") == nil)
+        try await fleet.pivot.set("things/whole", "1")
+    }
+}
+
+/// A socket that says exactly what it is told to, ends its side, and reads to the end.
+enum RawConnection {
+    static func exchange(_ text: String, port: Int) throws -> String {
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        defer { close(descriptor) }
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = in_port_t(port).bigEndian
+        address.sin_addr.s_addr = inet_addr("127.0.0.1")
+        let connected = withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+            }
+        }
+        try #require(connected == 0)
+        let bytes = Array(text.utf8)
+        try #require(write(descriptor, bytes, bytes.count) == bytes.count)
+        shutdown(descriptor, Int32(SHUT_WR))
+        var answer: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 1 << 16)
+        while true {
+            let count = read(descriptor, &buffer, buffer.count)
+            guard count > 0 else { break }
+            answer += buffer[..<count]
+        }
+        return String(decoding: answer, as: UTF8.self)
+    }
+}
