@@ -32,6 +32,7 @@ final class LeanHandler: ChannelDuplexHandler {
     private var isReadHeld = false
     private var isInRead = false
     private var needsFlush = false
+    private var hasForwarded = false
 
     init(keys: KeyService) { self.keys = keys }
 
@@ -63,7 +64,10 @@ final class LeanHandler: ChannelDuplexHandler {
     }
 
     private func drain(_ context: ChannelHandlerContext) {
+        hasForwarded = false
         while isTaking, let part = held.popFirst() { take(part, context) }
+        // What was held back comes between reads, and Hummingbird looks at it only when a read is complete.
+        if hasForwarded, !isInRead { context.fireChannelReadComplete() }
         if isReadHeld, held.count <= Self.heldLimit {
             isReadHeld = false
             context.read()
@@ -95,15 +99,20 @@ final class LeanHandler: ChannelDuplexHandler {
         case (.collecting(let head, let request), .end): submit(request, head, context)
         case (.forwarding(_, let isAnswered), .end):
             state = isAnswered ? .idle : .forwarding(isRequestEnded: true, isAnswered: false)
-            context.fireChannelRead(wrapInboundOut(part))
-        default: context.fireChannelRead(wrapInboundOut(part))
+            forward(part, context)
+        default: forward(part, context)
         }
+    }
+
+    private func forward(_ part: HTTPServerRequestPart, _ context: ChannelHandlerContext) {
+        hasForwarded = true
+        context.fireChannelRead(wrapInboundOut(part))
     }
 
     private func begin(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
         guard let request = LeanRequest.keyRequest(head) else {
             state = .forwarding(isRequestEnded: false, isAnswered: false)
-            return context.fireChannelRead(wrapInboundOut(.head(head)))
+            return forward(.head(head), context)
         }
         if let length = head.headers.first(name: "content-length").flatMap({ Int($0) }), length > KeyService.maximumBodyBytes {
             return refuseTooLarge(context)
