@@ -42,7 +42,8 @@ bench: packages
 	  sudo=""; [ "$$(id -u)" = 0 ] || sudo=sudo; $$sudo apt-get install -y -qq redis-server nginx-light >/dev/null; }
 	swift build -c release --product pivot
 	swift build -c release --product node
-	swift run -c release --package-path Tests/Benchmarks benchmarks --binaries $(CURDIR)/.build/release $(BENCH)
+	swift build -c release --package-path Tests/Benchmarks
+	Tests/Benchmarks/.build/release/benchmarks --binaries $(BINARIES) $(BENCH)
 
 format:
 	swift format --in-place --recursive Package.swift Sources Tests

@@ -40,7 +40,6 @@ public struct BaseCommit: Sendable {
     /// Nil: nothing is kept on the path.
     public var states: [(path: Path, state: PathState?)] = []
     public var entries: [AppendedEntry] = []
-    public var heads: [(replica: ReplicaID, head: Head)] = []
     public var refused: [(dot: Dot, reason: String?)] = []
     public var buckets: [(index: Int, bytes: [UInt8])] = []
     /// The place that is reached; nil when the base did not change.
@@ -50,7 +49,6 @@ public struct BaseCommit: Sendable {
     init(_ base: inout SpaceBase, _ states: [StateChange], _ changes: BaseChanges, _ entries: [AppendedEntry]) {
         self.states = states.map { ($0.path, $0.after) }
         self.entries = entries
-        heads = changes.heads.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
         refused = changes.refused.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
         buckets = base.takeChangedBuckets()
         frontier = base.frontier

@@ -74,7 +74,6 @@ public struct SpaceBase: Sendable {
         versionVector.advance(header.replica, to: head)
         digest.count(before, of: header.replica, .removing, primitives)
         digest.count(head, of: header.replica, .adding, primitives)
-        changes.heads[header.replica] = head
         greatestStamp = max(greatestStamp, cap)
         frontier.append(leaf, primitives)
     }
@@ -99,7 +98,6 @@ public struct SpaceBase: Sendable {
 
 /// What applying entries changed beside the states of paths.
 struct BaseChanges: Sendable {
-    var heads: [ReplicaID: Head] = [:]
     /// Nil: no longer kept.
     var refused: [Dot: String?] = [:]
 }

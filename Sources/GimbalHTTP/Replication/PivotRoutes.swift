@@ -203,7 +203,7 @@ func refusal(_ status: HTTPResponse.Status, _ code: String, _ sentence: String) 
 
 func jsonResponse(_ value: some Encodable) -> Response {
     let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys]
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     let bytes = (try? encoder.encode(value)) ?? Data("null".utf8)
     return Response(
         status: .ok, headers: [.contentType: "application/json"],
