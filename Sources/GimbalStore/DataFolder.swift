@@ -25,6 +25,7 @@ public final class DataFolder: Sendable {
         case notWritable(path: String, reason: String)
         case notADataFolder(path: String)
         case newerFormat(path: String, found: String)
+        case otherProgram(path: String, program: Program)
 
         public var code: String {
             switch self {
@@ -32,6 +33,7 @@ public final class DataFolder: Sendable {
             case .notWritable: "data-not-writable"
             case .notADataFolder: "data-not-gimbal"
             case .newerFormat: "data-newer-format"
+            case .otherProgram: "data-other-program"
             }
         }
 
@@ -42,6 +44,8 @@ public final class DataFolder: Sendable {
             case .notADataFolder(let path): "\(path) holds other files and is not a Gimbal data folder: choose an empty folder"
             case .newerFormat(let path, let found):
                 "the data folder \(path) was written by a newer Gimbal (\(found)): use that version"
+            case .otherProgram(let path, let program):
+                "the data folder \(path) belongs to a \(program.rawValue): choose another folder"
             }
         }
     }
@@ -88,6 +92,21 @@ public final class DataFolder: Sendable {
         }
     }
 
+    /// Whose data a folder holds.
+    public enum Program: String, Sendable {
+        case pivot, node
+    }
+
+    /// Refuses a folder in which the other program keeps its data.
+    public func require(_ program: Program) throws(Failure) {
+        let (other, sign): (Program, String) =
+            switch program {
+            case .pivot: (.node, SpaceLink.fileName)
+            case .node: (.pivot, "\(LedSpace.replicatedName).certificate")
+            }
+        if FileManager.default.fileExists(atPath: "\(path)/\(sign)") { throw .otherProgram(path: path, program: other) }
+    }
+
     public func keyPath(_ name: String) -> String { "\(path)/keys/\(name).key" }
 
     public func key(_ name: String) throws(KeyFile.Failure) -> (key: SigningKey, isNew: Bool) {
@@ -100,12 +119,21 @@ public final class DataFolder: Sendable {
 
     public func spaceExists(_ name: String) -> Bool { FileManager.default.fileExists(atPath: "\(path)/spaces/\(name)") }
 
-    /// Removes the databases of all spaces but these: what a wipe that was cut off left behind.
-    public func removeSpaces(except names: Set<String>) {
-        let found = (try? FileManager.default.contentsOfDirectory(atPath: "\(path)/spaces")) ?? []
-        for name in found where !names.contains(name) {
-            try? FileManager.default.removeItem(atPath: "\(path)/spaces/\(name)")
-        }
+    /// A new name for the database of a space that is followed.
+    public static func followedName(_ space: SpaceID, random: UInt64) -> String {
+        "\(space.hex.prefix(16))-\(String(random, radix: 16))"
+    }
+
+    /// Removes the databases of all followed spaces but this one, and unfinished rescue bundles: what a pivot change that
+    /// was cut off left behind. Spaces that are led have other names and stay.
+    public func removeFollowedSpaces(except kept: String?) {
+        remove(in: "spaces") { $0 != kept && $0.wholeMatch(of: /[0-9a-f]{16}-[0-9a-f]+/) != nil }
+        remove(in: "rescue") { $0.hasSuffix(".bundle.new") }
+    }
+
+    private func remove(in folder: String, where isLeftOver: (String) -> Bool) {
+        let found = (try? FileManager.default.contentsOfDirectory(atPath: "\(path)/\(folder)")) ?? []
+        for name in found where isLeftOver(name) { try? FileManager.default.removeItem(atPath: "\(path)/\(folder)/\(name)") }
     }
 
     /// A file of the folder that is replaced as a whole.

@@ -7,6 +7,9 @@ import GimbalWire
 
 /// Opens spaces that a data folder leads: the replicated one and the local one, founding them at the first start.
 public enum LedSpace {
+    /// Of the database that a pivot's replicated space lives in, and the prefix of its keys.
+    public static let replicatedName = "led"
+
     public enum Failure: Error, CustomStringConvertible {
         case key(KeyFile.Failure)
         case folder(DataFolder.Failure)

@@ -41,6 +41,8 @@ public final class NodeSpace: SpaceStore {
         var isReady: Bool
         var outboxCount: UInt64
         var fault: NodeFault?
+        /// What the pivot's answers say while nothing reaches the core.
+        var connectionFault: NodeFault?
         var checkpoint: SignedPayload?
         /// Called once the base is at a position, in the epoch.
         var waiters: [(place: Cursor, reached: @Sendable () -> Void)] = []
@@ -156,7 +158,19 @@ public final class NodeSpace: SpaceStore {
     public var replica: ReplicaID { published.withLock { $0.replica } }
     public var author: AuthorID { signer.author }
     public var records: SpaceRecords { published.withLock { $0.records } }
-    public var fault: NodeFault? { published.withLock { $0.fault } }
+    /// What keeps this node from replicating; nil also while the pivot is merely away.
+    public var fault: NodeFault? { published.withLock { $0.fault ?? $0.connectionFault } }
+
+    /// Shows why the pivot does not serve this node; nil when it does.
+    ///
+    /// - Returns: whether that is news.
+    public func show(connectionFault fault: NodeFault?) -> Bool {
+        published.withLock { state in
+            defer { state.connectionFault = fault }
+            return state.connectionFault != fault
+        }
+    }
+
     /// Operations of this node that are not known to be in the log.
     public var outboxCount: UInt64 { published.withLock { $0.outboxCount } }
     /// The pivot's signature under the checkpoint at the cursor.
@@ -176,9 +190,10 @@ public final class NodeSpace: SpaceStore {
         if isThere { reached() }
     }
 
+    /// Whether everything that the pivot had at `place` is in a base at `cursor`. Epochs of one number are one only if
+    /// their dice agree: a pivot that was restored from a backup opens others.
     private static func isAt(_ cursor: Cursor, _ place: Cursor) -> Bool {
-        cursor.epoch.number > place.epoch.number || (cursor.epoch == place.epoch && cursor.position >= place.position)
-            || (place.position <= cursor.position && cursor.epoch.number == place.epoch.number)
+        cursor.epoch == place.epoch && cursor.position >= place.position
     }
 
     // MARK: The writer's thread
@@ -258,8 +273,10 @@ public final class NodeSpace: SpaceStore {
 
     private func wake(_ cursor: Cursor) {
         let reached = published.withLock { state in
-            let reached = state.waiters.filter { Self.isAt(cursor, $0.place) }
-            state.waiters.removeAll { Self.isAt(cursor, $0.place) }
+            // The log that brought the base here goes on from where it was when its waiters asked.
+            let isReached = { (place: Cursor) in Self.isAt(cursor, place) || cursor.epoch.number > place.epoch.number }
+            let reached = state.waiters.filter { isReached($0.place) }
+            state.waiters.removeAll { isReached($0.place) }
             return reached
         }
         for waiter in reached { waiter.reached() }

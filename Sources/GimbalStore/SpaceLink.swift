@@ -9,7 +9,7 @@ public struct SpaceLink: Codable, Hashable, Sendable {
     /// Under `spaces/`.
     public var folder: String
 
-    private static let fileName = "replication.json"
+    static let fileName = "replication.json"
 
     public init(space: SpaceID, pivotURL: String, folder: String) {
         self.space = space.hex

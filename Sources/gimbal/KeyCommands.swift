@@ -87,5 +87,7 @@ struct ListCommand: AsyncParsableCommand {
 /// The value itself, or what standard input holds.
 private func valueText(_ argument: String) throws -> String {
     guard argument == "-" else { return argument }
+    // The line end that a shell adds is not part of the value.
     return String(decoding: FileHandle.standardInput.readDataToEndOfFile(), as: UTF8.self)
+        .trimmingCharacters(in: .whitespacesAndNewlines)
 }

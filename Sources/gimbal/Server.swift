@@ -69,11 +69,19 @@ struct Server {
         request.method = method
         if let body { request.body = .bytes(ByteBuffer(string: body)) }
         do {
-            return try await HTTPClient.shared.execute(request, timeout: .seconds(60))
+            return try await Self.client.execute(request, timeout: .seconds(60))
         } catch {
             throw CommandFailure(code: "unreachable", sentence: "the server cannot be reached: \(error)")
         }
     }
+
+    /// Says at once that nobody listens; lives as long as the process.
+    private static let client: HTTPClient = {
+        var configuration = HTTPClient.Configuration()
+        configuration.timeout.connect = .seconds(5)
+        configuration.connectionPool.retryConnectionEstablishment = false
+        return HTTPClient(eventLoopGroup: HTTPClient.defaultEventLoopGroup, configuration: configuration)
+    }()
 
     private static func check(_ response: HTTPClientResponse, _ body: ByteBuffer) throws {
         guard response.status.code >= 300 else { return }

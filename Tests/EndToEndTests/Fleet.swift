@@ -15,6 +15,7 @@ final class Server: Sendable {
     let folder: String
     private let program: String
     private let arguments: [String]
+    private let environment: [String: String]
     private let state: Mutex<State>
 
     private struct State {
@@ -23,11 +24,13 @@ final class Server: Sendable {
         var port = 0
     }
 
-    init(_ program: String, name: String, folder: String, arguments: [String]) {
+    /// - Parameter environment: added to that of the tests.
+    init(_ program: String, name: String, folder: String, arguments: [String], environment: [String: String] = [:]) {
         self.program = program
         self.name = name
         self.folder = folder
         self.arguments = arguments
+        self.environment = environment
         state = Mutex(State())
     }
 
@@ -41,6 +44,7 @@ final class Server: Sendable {
         let process = Process()
         process.executableURL = try Binaries.url(program)
         process.arguments = ["--listen", "127.0.0.1:\(port)", "--data", folder] + arguments + more
+        process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
         let output = Pipe()
         process.standardOutput = output
         let log = "\(folder).log"
@@ -69,11 +73,13 @@ final class Server: Sendable {
 
     func kill() { state.withLock { $0.process?.kill() } }
 
-    /// Asks it to stop and waits for it.
-    func stop() {
+    /// Asks it to stop and waits for it. Returns its exit status.
+    @discardableResult
+    func stop() -> Int32 {
         state.withLock { state in
             state.process?.terminate()
             state.process?.waitUntilExit()
+            return state.process?.terminationStatus ?? -1
         }
     }
 
@@ -161,7 +167,11 @@ enum Binaries {
     }
 
     /// Runs a program to its end.
-    static func run(_ name: String, _ arguments: [String]) throws -> (status: Int32, output: String, errors: String) {
+    ///
+    /// - Parameter input: what it reads from standard input.
+    static func run(
+        _ name: String, _ arguments: [String], input: String? = nil
+    ) throws -> (status: Int32, output: String, errors: String) {
         let process = Process()
         process.executableURL = try url(name)
         process.arguments = arguments
@@ -169,7 +179,11 @@ enum Binaries {
         let errors = Pipe()
         process.standardOutput = output
         process.standardError = errors
+        let source = Pipe()
+        process.standardInput = source
         try process.run()
+        source.fileHandleForWriting.write(Data((input ?? "").utf8))
+        try source.fileHandleForWriting.close()
         let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
         let errorText = String(decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
         process.waitUntilExit()

@@ -12,6 +12,8 @@ import Synchronization
 enum PivotError: Error, CustomStringConvertible {
     case unreachable(String)
     case status(Int, code: String, detail: String)
+    /// It answered, signed, and does not want this node.
+    case refused(Answer.Verdict, detail: String)
     case untrusted(WireError)
     case leadsNoSpace
     case leadsAnotherSpace(SpaceID)
@@ -20,6 +22,7 @@ enum PivotError: Error, CustomStringConvertible {
         switch self {
         case .unreachable(let reason): "the pivot cannot be reached: \(reason)"
         case .status(let status, let code, let detail): "the pivot answered \(status) \(code): \(detail)"
+        case .refused(let verdict, let detail): "the pivot answered \(verdict.rawValue): \(detail)"
         case .untrusted(let error): "what the pivot answered proves nothing: \(error)"
         case .leadsNoSpace: "the server there leads no space"
         case .leadsAnotherSpace(let space): "the server there leads space \(space)"

@@ -103,9 +103,7 @@ final class ReplicationClient: Service {
             node.remember(certificate: try await connection.fetchCertificate())
             let joined = try await connection.join()
             guard joined.verdict == .accepted else {
-                logger.error(
-                    "not admitted by the pivot",
-                    metadata: ["verdict": "\(joined.verdict.rawValue)", "detail": "\(joined.detail)"])
+                show(.refused(joined.verdict, detail: joined.detail))
                 return false
             }
             node.deliver(.joined(place: joined.place))
@@ -114,11 +112,12 @@ final class ReplicationClient: Service {
                 cursor: node.cursor, ownIncarnation: ownBodies ? nil : node.replica.incarnation, isFollowing: true)
             switch try await connection.log(query) {
             case .refused(let answer):
-                logger.error(
-                    "the pivot cannot serve this cursor",
-                    metadata: ["verdict": "\(answer.verdict.rawValue)", "detail": "\(answer.detail)"])
+                show(
+                    answer.verdict == .refill
+                        ? .pivotLost(detail: answer.detail) : .refused(answer.verdict, detail: answer.detail))
                 return false
             case .stream(let body):
+                if case .badPage = node.fault {} else { show(nil) }
                 setConnected(true)
                 defer { setConnected(false) }
                 try await consume(body)
@@ -128,7 +127,18 @@ final class ReplicationClient: Service {
             return true
         } catch {
             logger.debug("following failed", metadata: ["error": "\(error)"])
+            if let fault = NodeFault(error) { show(fault) }
             return false
+        }
+    }
+
+    /// What an operator has to see, once for each change.
+    private func show(_ fault: NodeFault?) {
+        guard node.show(connectionFault: fault) else { return }
+        if let fault {
+            logger.error("the pivot does not serve this node", metadata: ["code": "\(fault.code)", "detail": "\(fault.detail)"])
+        } else {
+            logger.notice("the pivot serves this node again")
         }
     }
 
@@ -150,11 +160,26 @@ final class ReplicationClient: Service {
             while let bytes = try frames.next() {
                 guard !bytes.isEmpty else { continue }
                 let page = try await connection.verify(page: bytes)
+                show(nil)
                 await applying?.value
                 applying = Task { await self.node.apply(page) }
             }
         }
         await applying?.value
+    }
+}
+
+extension NodeFault {
+    /// Nil for a pivot that is merely away: that mends itself.
+    init?(_ error: any Error) {
+        switch error {
+        case let error as WireError: self = .badPage(detail: "\(error)")
+        case PivotError.untrusted(let error): self = .badPage(detail: "\(error)")
+        case PivotError.refused(let verdict, let detail): self = .refused(verdict, detail: detail)
+        case PivotError.leadsAnotherSpace, PivotError.leadsNoSpace, PivotError.status(400..<500, _, _):
+            self = .refused(.wrongSpace, detail: "\(error)")
+        default: return nil
+        }
     }
 }
 

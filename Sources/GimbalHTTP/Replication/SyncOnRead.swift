@@ -64,6 +64,8 @@ final class SyncOnRead: FreshnessSource {
             let answer = try await connection.place(timeout: Self.timeout)
             guard answer.verdict == .current else { return readers.forEach { $0(.local) } }
             state.withLock { $0.awayUntil = nil }
+            // A pivot that does not serve this node's log brings nothing, however long a reader waits.
+            guard node.fault == nil else { return readers.forEach { $0(.local) } }
             node.whenReached(answer.place) { readers.forEach { $0(.pivot) } }
         } catch {
             state.withLock { $0.awayUntil = .now() + Self.awayPause }

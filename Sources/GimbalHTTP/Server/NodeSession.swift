@@ -1,6 +1,7 @@
 import AsyncHTTPClient
 import Foundation
 import GimbalCRDT
+import GimbalReplication
 import GimbalSigning
 import GimbalStore
 import GimbalWire
@@ -25,6 +26,8 @@ final class NodeSession: Service {
     private let options: SpaceOptions
     private let logger: Logger
     private let opened: Mutex<NodeSpace?>
+    /// Why the pivot does not let this node begin.
+    private let refusal = Mutex<NodeFault?>(nil)
 
     /// Opens what the folder holds. The network is only used by `run`.
     init(
@@ -41,7 +44,7 @@ final class NodeSession: Service {
         self.logger = logger
         signer = try folder.key("node").key
         let link = try SpaceLink.read(folder)
-        folder.removeSpaces(except: Set([link?.folder, "local"].compactMap { $0 }))
+        folder.removeFollowedSpaces(except: link?.folder)
         if let link, let space = link.spaceID {
             let node = try Self.open(space, link.folder, folder, signer, options)
             opened = Mutex(node)
@@ -60,6 +63,9 @@ final class NodeSession: Service {
 
     var node: NodeSpace? { opened.withLock { $0 } }
 
+    /// For a node that holds no space yet.
+    var fault: NodeFault? { refusal.withLock { $0 } }
+
     private func client() -> SignedClient {
         SignedClient(baseURL: pivotURL, signer: signer, address: address(), http: http)
     }
@@ -74,13 +80,19 @@ final class NodeSession: Service {
     // MARK: Life
 
     func run() async throws {
-        try await cancelWhenGracefulShutdown {
-            let space = try await self.settleSpace()
-            guard let node = self.node, node.space == space else { return }
-            let connection = PivotConnection(space: space, client: self.client())
-            self.host.replace([.init(store: node, freshness: SyncOnRead(node: node, connection: connection))])
-            try await ReplicationClient(node: node, connection: connection, logger: self.logger).run()
+        do {
+            try await cancelWhenGracefulShutdown { try await self.follow() }
+        } catch is CancellationError {
+            // Stopped while it waited for its pivot.
         }
+    }
+
+    private func follow() async throws {
+        let space = try await settleSpace()
+        guard let node, node.space == space else { return }
+        let connection = PivotConnection(space: space, client: client())
+        host.replace([.init(store: node, freshness: SyncOnRead(node: node, connection: connection))])
+        try await ReplicationClient(node: node, connection: connection, logger: logger).run()
     }
 
     /// Returns once the folder holds the space that it is to follow: at once, or after the pivot could be asked.
@@ -92,9 +104,13 @@ final class NodeSession: Service {
         var backoff = Backoff()
         while true {
             do {
-                return try await adopt(link)
+                let space = try await adopt(link)
+                refusal.withLock { $0 = nil }
+                return space
             } catch let error as PivotError {
                 logger.warning("waiting for the pivot", metadata: ["url": "\(pivotURL)", "error": "\(error)"])
+                refusal.withLock { $0 = NodeFault(error) }
+                _ = node?.show(connectionFault: NodeFault(error))
                 try await Task.sleep(for: backoff.next())
             }
         }
@@ -116,7 +132,7 @@ final class NodeSession: Service {
         _ = try await connection.fetchCertificate()
         let joined = try await connection.join()
         guard joined.verdict == .accepted else {
-            throw PivotError.status(200, code: joined.verdict.rawValue, detail: joined.detail)
+            throw PivotError.refused(joined.verdict, detail: joined.detail)
         }
         if let link { try await leave(link) }
         try follow(found)
@@ -137,11 +153,11 @@ final class NodeSession: Service {
 
     /// The one step in which the folder changes its space.
     private func follow(_ space: SpaceID) throws {
-        let name = "\(space.hex.prefix(16))-\(String(SodiumPrimitives().randomWord(), radix: 16))"
+        let name = DataFolder.followedName(space, random: SodiumPrimitives().randomWord())
         let node = try Self.open(space, name, folder, signer, options)
         try SpaceLink(space: space, pivotURL: pivotURL, folder: name).write(folder)
         opened.withLock { $0 = node }
-        folder.removeSpaces(except: [name, "local"])
+        folder.removeFollowedSpaces(except: name)
         logger.notice("following a space", metadata: ["space": "\(space)", "url": "\(pivotURL)"])
     }
 }

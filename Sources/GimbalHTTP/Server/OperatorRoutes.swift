@@ -12,8 +12,8 @@ struct OperatorRoutes: Sendable {
     enum Held: Sendable {
         case pivot(PivotSpace)
         case node(NodeSpace)
-        /// A node that does not know its space yet.
-        case none
+        /// A node that holds no space yet, and why if its pivot refuses it.
+        case none(NodeFault?)
     }
 
     let held: @Sendable () -> Held
@@ -44,12 +44,17 @@ struct OperatorRoutes: Sendable {
         struct Fault: Encodable {
             var code: String
             var detail: String
+
+            init?(_ fault: NodeFault?) {
+                guard let fault else { return nil }
+                (code, detail) = (fault.code, fault.detail)
+            }
         }
     }
 
     private func status() throws -> Status {
         switch held() {
-        case .none: return Status(role: "node", ready: false)
+        case .none(let fault): return Status(role: "node", ready: false, fault: Status.Fault(fault))
         case .pivot(let pivot):
             var status = Status(role: "pivot", ready: true)
             describe(pivot.space, pivot.author, pivot.records, pivot.place, pivot.latestCheckpoint, &status)
@@ -60,7 +65,7 @@ struct OperatorRoutes: Sendable {
             describe(node.space, node.author, node.records, node.cursor, node.checkpoint, &status)
             status.outbox = node.outboxCount
             status.deadLetters = try node.deadLetters().count
-            status.fault = node.fault.map { .init(code: $0.code, detail: $0.detail) }
+            status.fault = Status.Fault(node.fault)
             status.storage = node.statistics
             return status
         }

@@ -53,12 +53,12 @@ public struct ServerOptions: Sendable {
             throw Failure(description: "--data DIR is needed: the folder that keeps keys and data")
         }
         dataFolder = data
-        let sync = flags.sync.isEmpty ? settings.stringArray(forKey: "sync") ?? [] : flags.sync
+        let sync = flags.sync.isEmpty ? try Self.list("sync", settings) : flags.sync
         patterns = try sync.map { try Self.parse($0, Pattern.init(_:), "a pattern such as things/* or settings") }
         pivotURL = try (flags.pivot ?? settings.string(forKey: "pivot")).map(Self.baseURL)
         space = try (flags.space ?? settings.string(forKey: "space"))
             .map { try Self.parse($0, SpaceID.init(hex:), "a space id of 64 hexadecimal digits") }
-        let allow = flags.allow.isEmpty ? settings.stringArray(forKey: "allow") ?? [] : flags.allow
+        let allow = flags.allow.isEmpty ? try Self.list("allow", settings) : flags.allow
         allowed = try allow.map { try Self.parse($0, AuthorID.init(hex:), "a public key of 64 hexadecimal digits") }
         isEnrollmentOpen = flags.isEnrollmentOpen || settings.bool(forKey: "openEnrollment", default: false)
         isInsecure = flags.isInsecure || settings.bool(forKey: "insecure", default: false)
@@ -91,6 +91,15 @@ public struct ServerOptions: Sendable {
         } catch {
             throw Failure(description: "the configuration file \(file) cannot be used: \(error)")
         }
+    }
+
+    /// A list that is missing is empty; what is there and no list is refused, not ignored.
+    private static func list(_ name: String, _ settings: ConfigReader) throws -> [String] {
+        if let values = settings.stringArray(forKey: ConfigKey(name)) { return values }
+        guard settings.string(forKey: ConfigKey(name)) == nil else {
+            throw Failure(description: "\"\(name)\" in the configuration file takes a list of texts, such as [\"things/*\"]")
+        }
+        return []
     }
 
     private static func parse<Value>(_ text: String, _ make: (String) -> Value?, _ what: String) throws -> Value {

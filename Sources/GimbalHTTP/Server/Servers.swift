@@ -17,10 +17,11 @@ public enum PivotServer {
     public static func run(_ options: ServerOptions) async throws {
         let logger = ServerLog.make("pivot", options.logLevel)
         let folder = try DataFolder(options.dataFolder)
+        try folder.require(.pivot)
         let patterns = options.patterns.isEmpty ? [Pattern.everything] : options.patterns
-        let isNew = !folder.spaceExists(ledName)
+        let isNew = !folder.spaceExists(LedSpace.replicatedName)
         let led = try await LedSpace.open(
-            ledName, in: folder, patterns: isNew ? patterns : options.patterns, allowed: options.allowed,
+            LedSpace.replicatedName, in: folder, patterns: isNew ? patterns : options.patterns, allowed: options.allowed,
             options: options.storeOptions)
         if let path = led.newRootKeyPath {
             logger.notice(
@@ -38,8 +39,6 @@ public enum PivotServer {
         }
         try await ServerLog.runUntilStopped([service], logger)
     }
-
-    private static let ledName = "led"
 }
 
 /// Runs the `node` program: holds a full copy of a space, takes reads and writes, and synchronises through the pivot.
@@ -50,19 +49,22 @@ public enum NodeServer {
             throw ServerOptions.Failure(description: "--pivot URL is needed: the pivot to synchronise with")
         }
         let folder = try DataFolder(options.dataFolder)
+        try folder.require(.node)
         let local = try await LedSpace.open("local", in: folder, patterns: [.everything], options: options.storeOptions)
         let host = SpaceHost(replicated: [.init(store: AwaitedSpace())], local: local.space)
         defer { host.close() }
         var configuration = HTTPClient.Configuration()
         configuration.timeout.connect = .milliseconds(500)
         configuration.timeout.read = .seconds(30)
+        // A pivot that is away is known to be away at once: reads answer from the own copy and do not wait for their deadline.
+        configuration.connectionPool.retryConnectionEstablishment = false
         let http = HTTPClient(
             eventLoopGroupProvider: .shared(MultiThreadedEventLoopGroup.singleton), configuration: configuration)
         let listening = Mutex("")
         let session = try NodeSession(
             folder: folder, host: host, http: http, pivotURL: pivotURL, space: options.space, options: options.storeOptions,
             address: { listening.withLock { $0 } }, logger: logger)
-        let operatorRoutes = OperatorRoutes { session.node.map { .node($0) } ?? .none }
+        let operatorRoutes = OperatorRoutes { session.node.map { .node($0) } ?? .none(session.fault) }
         let service = HTTPService(options: options, host: host, folder: folder, logger: logger) { router in
             router.get("/_pivot/health/nodes") { _, _ in jsonResponse([String]()) }
             operatorRoutes.add(to: router)
