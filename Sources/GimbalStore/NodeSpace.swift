@@ -43,6 +43,8 @@ public final class NodeSpace: SpaceStore {
         var fault: NodeFault?
         /// What the pivot's answers say while nothing reaches the core.
         var connectionFault: NodeFault?
+        /// Its outbox was sealed for good: what would still be written nobody would ever see.
+        var isLeft = false
         var checkpoint: SignedPayload?
         /// Called once the base is at a position, in the epoch.
         var waiters: [(place: Cursor, reached: @Sendable () -> Void)] = []
@@ -51,6 +53,13 @@ public final class NodeSpace: SpaceStore {
     enum Job: Sendable {
         case write(WriteRequest.Action, @Sendable (Result<Written, WriteFailure>) -> Void)
         case input(NodeInput, @Sendable () -> Void)
+
+        var concernsEverythingPending: Bool {
+            switch self {
+            case .input(.reissue, _), .input(.sealOutbox, _): true
+            case .write, .input: false
+            }
+        }
     }
 
     /// Opens the node's copy of a space in its storage, or begins an empty one there.
@@ -131,10 +140,15 @@ public final class NodeSpace: SpaceStore {
     }
 
     /// Seals everything in the outbox, so that it can be proven elsewhere; for a pivot change, when nothing is sent any more.
+    /// From here on no write is taken.
     public func sealOutbox() async throws(StoreError) {
-        let operations = try SpaceLoader(view: engine).pending(from: 0, byteLimit: .max)
+        published.withLock { $0.isLeft = true }
         await withCheckedContinuation { continuation in
-            deliver(.sealOutbox(operations)) { continuation.resume() }
+            deliver(.sealOutbox([])) { continuation.resume() }
+        }
+        let core = writer.withLock { $0.core }
+        guard core.sealedThrough + 1 >= core.record.nextSequence else {
+            throw .storage(.failed(reason: "the outbox could not be sealed"))
         }
     }
 
@@ -198,12 +212,26 @@ public final class NodeSpace: SpaceStore {
 
     // MARK: The writer's thread
 
+    /// What concerns everything pending is a step of its own: it sees what all writes before it left on disk.
     private func process(_ jobs: ArraySlice<Job>) {
+        var rest = jobs
+        while let index = rest.firstIndex(where: \.concernsEverythingPending) {
+            commit(rest[..<index])
+            commit(rest[index...index])
+            rest = rest[(index + 1)...]
+        }
+        commit(rest)
+    }
+
+    private func commit(_ jobs: ArraySlice<Job>) {
+        guard !jobs.isEmpty else { return }
         var inputs: [NodeInput] = []
         var completions: [@Sendable (Result<Written, WriteFailure>) -> Void] = []
         var doneHandlers: [@Sendable () -> Void] = []
+        let isLeft = published.withLock { $0.isLeft }
         for job in jobs {
             switch job {
+            case .write(_, let completion) where isLeft: completion(.failure(.notReady))
             case .write(let action, let completion):
                 inputs.append(.write(WriteRequest(token: UInt64(completions.count), action: action)))
                 completions.append(completion)
@@ -242,8 +270,8 @@ public final class NodeSpace: SpaceStore {
             case .answerWrite(let token, let result): completions[Int(token)](result)
             case .publish(let paths): for listener in listeners.withLock({ $0 }) { listener(paths) }
             case .advanced(let cursor): wake(cursor)
-            case .seal(let first): load(pendingFrom: first) { .seal($0) }
-            case .reissue: load(pendingFrom: 0) { .reissue($0) }
+            case .seal(let first): seal(from: first)
+            case .reissue: deliver(.reissue([]))
             case .push(let cursor, let firstSequences): push(cursor, firstSequences)
             case .follow(let withOwnBodies): commandSink.yield(.follow(withOwnBodies: withOwnBodies))
             case .investigate: commandSink.yield(.investigate)
@@ -282,11 +310,10 @@ public final class NodeSpace: SpaceStore {
         for waiter in reached { waiter.reached() }
     }
 
-    private func load(pendingFrom first: UInt64, _ input: ([PendingOperation]) -> NodeInput) {
+    private func seal(from first: UInt64) {
         do throws(StoreError) {
-            let limit = first == 0 ? Int.max : Limits.hardMaximumDeltaBytes
-            let operations = try SpaceLoader(view: engine).pending(from: first, byteLimit: limit)
-            deliver(input(operations))
+            let operations = try SpaceLoader(view: engine).pending(from: first, byteLimit: Limits.hardMaximumDeltaBytes)
+            deliver(.seal(operations))
         } catch {
             deliver(.pushFailed)
         }

@@ -27,9 +27,13 @@ struct NodeWriter: Sendable {
     mutating func step(_ inputs: [NodeInput], now: Now) throws(StoreError) -> [NodeDirective] {
         var inputs = inputs
         for index in inputs.indices {
-            if case .page(var page) = inputs[index] {
+            switch inputs[index] {
+            case .page(var page):
                 page.ownDeltas = try ownDeltas(of: page)
                 inputs[index] = .page(page)
+            case .reissue: inputs[index] = .reissue(try everythingPending)
+            case .sealOutbox: inputs[index] = .sealOutbox(try everythingPending)
+            default: break
             }
         }
         let states = try load(inputs)
@@ -83,6 +87,11 @@ struct NodeWriter: Sendable {
     }
 
     // MARK: Loading
+
+    /// Read in the step that needs it: what is written between a question and its answer would be forgotten.
+    private var everythingPending: [PendingOperation] {
+        get throws(StoreError) { try SpaceLoader(view: engine).pending(from: 0, byteLimit: .max) }
+    }
 
     private func load(_ inputs: [NodeInput]) throws(StoreError) -> NodeWorkingSet {
         var paths: Set<Path> = []

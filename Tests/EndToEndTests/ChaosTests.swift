@@ -4,7 +4,7 @@ import Synchronization
 import Testing
 
 /// kill -9 of whoever, while keys are overwritten and deleted, and in the middle of a pivot change.
-@Suite(.serialized)
+@Suite(.serialized, .cleansUp)
 struct ChaosTests {
     /// One client with keys of its own: what each may hold, from what was acknowledged and what got no answer.
     final class Client: Sendable {

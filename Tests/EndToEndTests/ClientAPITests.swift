@@ -3,7 +3,7 @@ import NIOHTTP1
 import Testing
 
 /// The client API's tables, and what a connection may carry.
-@Suite(.serialized)
+@Suite(.serialized, .cleansUp)
 struct ClientAPITests {
     @Test("bad input gets its status and its code, and stores nothing")
     func errors() async throws {

@@ -4,7 +4,7 @@ import NIOHTTP1
 import Testing
 
 /// kill -9 in the middle of everything: what was acknowledged is there.
-@Suite(.serialized)
+@Suite(.serialized, .cleansUp)
 struct CrashTests {
     /// Writes as fast as it can to one server and remembers what was acknowledged.
     final class Load: Sendable {

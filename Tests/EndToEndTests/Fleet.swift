@@ -9,7 +9,7 @@ struct Unexpected: Error, CustomStringConvertible {
     var description: String
 }
 
-/// One running server: a real process on a real folder. Killed when it goes.
+/// One running server: a real process on a real folder. Killed when its test ends.
 final class Server: Sendable {
     let name: String
     let folder: String
@@ -32,9 +32,8 @@ final class Server: Sendable {
         self.arguments = arguments
         self.environment = environment
         state = Mutex(State())
+        TestEnd.current?.atEnd { [self] in kill() }
     }
-
-    deinit { state.withLock { $0.process?.kill() } }
 
     var url: String { "http://\(state.withLock { $0.address })" }
 
@@ -191,7 +190,7 @@ enum Binaries {
     }
 }
 
-/// A pivot and its nodes in a folder of their own, removed when it goes.
+/// A pivot and its nodes in a folder of their own, removed when their test ends.
 final class Fleet: Sendable {
     let folder: String
     let pivot: Server
@@ -202,7 +201,10 @@ final class Fleet: Sendable {
         nodes count: Int = 2, patterns: [String] = ["things/*", "settings"], pivotFlags: [String] = ["--open-enrollment"]
     ) async throws {
         let name = "gimbal-\(UUID().uuidString.prefix(8))"
-        folder = FileManager.default.temporaryDirectory.appendingPathComponent(name).path
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent(name).path
+        self.folder = folder
+        // Before any server is told to end there: what was said last is done first.
+        TestEnd.current?.atEnd { try? FileManager.default.removeItem(atPath: folder) }
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         pivot = Server(
             "pivot", name: "pivot", folder: "\(folder)/pivot", arguments: patterns.flatMap { ["--sync", $0] } + pivotFlags)
@@ -217,8 +219,6 @@ final class Fleet: Sendable {
         nodes = started
         for node in nodes { try await eventually("\(node.name) is ready") { await node.isReady() } }
     }
-
-    deinit { try? FileManager.default.removeItem(atPath: folder) }
 
     var everyone: [Server] { [pivot] + nodes }
 

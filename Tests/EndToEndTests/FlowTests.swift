@@ -3,7 +3,7 @@ import NIOHTTP1
 import Testing
 
 /// The flows of issue 2's table: each with a pivot and two nodes, real processes over real HTTP.
-@Suite(.serialized)
+@Suite(.serialized, .cleansUp)
 struct FlowTests {
     @Test("push: node → pivot → other node, and pivot → nodes")
     func push() async throws {

@@ -3,7 +3,7 @@ import NIOHTTP1
 import Testing
 
 /// What operators, backups and networks do to a fleet: nothing is lost, and what is wrong is shown.
-@Suite(.serialized)
+@Suite(.serialized, .cleansUp)
 struct MishapTests {
     private func copy(_ folder: String, to place: String) throws {
         try FileManager.default.createDirectory(atPath: place, withIntermediateDirectories: true)

@@ -2,7 +2,7 @@ import NIOHTTP1
 import Testing
 
 /// What happens when servers cannot reach each other, and when they write the same key.
-@Suite(.serialized)
+@Suite(.serialized, .cleansUp)
 struct OfflineTests {
     @Test("lessons 1 and 3: a node that is away while both sides write comes back and nothing is lost")
     func nodeAway() async throws {

@@ -3,7 +3,7 @@ import NIOHTTP1
 import Testing
 
 /// What an operator and a stranger meet at the door.
-@Suite(.serialized)
+@Suite(.serialized, .cleansUp)
 struct OperatorTests {
     @Test("a second process on a data folder is refused with a clear message")
     func secondProcess() async throws {

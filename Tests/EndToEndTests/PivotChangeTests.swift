@@ -3,7 +3,7 @@ import NIOHTTP1
 import Testing
 
 /// The hermit crab: a node wipes only on its operator's act, keeps a rescue bundle, and comes back.
-@Suite(.serialized)
+@Suite(.serialized, .cleansUp)
 struct PivotChangeTests {
     private func rescues(_ node: Server) -> [String] {
         ((try? FileManager.default.contentsOfDirectory(atPath: "\(node.folder)/rescue")) ?? []).sorted()

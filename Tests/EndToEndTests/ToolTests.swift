@@ -3,7 +3,7 @@ import NIOHTTP1
 import Testing
 
 /// The operator's tool, against a URL and through the door in the data folder.
-@Suite(.serialized)
+@Suite(.serialized, .cleansUp)
 struct ToolTests {
     @Test("get, set, push, delete, list and status: by URL, and by a data folder whose socket's path is too long for a socket")
     func commands() async throws {
