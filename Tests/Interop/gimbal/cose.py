@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import cbor2
 
 from . import signatures
-from .cbor import TAG, Reader, encode
+from .cbor import TAG, encode
 from .errors import WireError
 
 PROTECTED = bytes.fromhex("a2012703183c")

@@ -2,7 +2,7 @@
 
 from .digest import state_digest
 from .operations import KIND_NAMES
-from .state import State, write_of
+from .state import State
 
 
 def report(verification):

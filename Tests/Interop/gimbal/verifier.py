@@ -4,6 +4,7 @@ What keeps the bytes from being read on, or leaves the head without trust, ends 
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 from . import hashes
 from .bundles import End, Placed, read_head, read_item
@@ -89,11 +90,7 @@ class Verification:
         self._pivots = [certificate.pivot for certificate in certificates]
         if any(signed.space != head.space for signed in certificates + self.checkpoints):
             self._add("wrong-space")
-        elif not all(envelope.is_signed_by(head.space) for envelope in head.certificates):
-            self._add("bad-signature")
-        elif not head.checkpoints[-1].is_signed_by(self._pivots[-1]):
-            self._add("bad-signature")
-        elif not all(any(envelope.is_signed_by(pivot) for pivot in self._pivots) for envelope in head.checkpoints):
+        elif not self._is_signed(head):
             self._add("bad-signature")
         if not rises([certificate.serial for certificate in certificates]):
             self._add("inconsistent")
@@ -101,6 +98,13 @@ class Verification:
             self._add("inconsistent")
         if not all(1 <= checkpoint.first_position <= checkpoint.position for checkpoint in self.checkpoints):
             self._add("bad-position")
+
+    def _is_signed(self, head):
+        return (
+            all(envelope.is_signed_by(head.space) for envelope in head.certificates)
+            and all(any(envelope.is_signed_by(pivot) for pivot in self._pivots) for envelope in head.checkpoints)
+            and head.checkpoints[-1].is_signed_by(self._pivots[-1])
+        )
 
     def _verify_place(self, placed):
         entry = placed.entry
@@ -160,4 +164,4 @@ class Verification:
 
 
 def rises(numbers):
-    return all(left < right for left, right in zip(numbers, numbers[1:]))
+    return all(left < right for left, right in pairwise(numbers))

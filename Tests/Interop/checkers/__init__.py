@@ -1,0 +1,12 @@
+"""What a vector of each file of Specs/vectors promises. A checker answers the differences that it finds, as sentences."""
+
+from . import logs, signed
+
+BY_FILE = {
+    "operations": signed.check_operation,
+    "headers": signed.check_header,
+    "deltas": logs.check_delta,
+    "certificates": signed.check_certificate,
+    "checkpoints": signed.check_checkpoint,
+    "entries": logs.check_entry,
+}
