@@ -8,10 +8,10 @@ import json
 import pathlib
 import sys
 
-from makers import certificates, checkpoints, deltas, entries, headers, operations
+from makers import certificates, checkpoints, deltas, digests, entries, headers, merges, operations
 
 FOLDER = pathlib.Path(__file__).parents[2] / "Specs" / "vectors"
-MAKERS = [operations, headers, deltas, certificates, checkpoints, entries]
+MAKERS = [operations, headers, deltas, certificates, checkpoints, entries, merges, digests]
 
 
 def main(check):

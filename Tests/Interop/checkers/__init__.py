@@ -1,6 +1,6 @@
 """What a vector of each file of Specs/vectors promises. A checker answers the differences that it finds, as sentences."""
 
-from . import logs, signed
+from . import logs, signed, states
 
 BY_FILE = {
     "operations": signed.check_operation,
@@ -9,4 +9,6 @@ BY_FILE = {
     "certificates": signed.check_certificate,
     "checkpoints": signed.check_checkpoint,
     "entries": logs.check_entry,
+    "merges": states.check_merge,
+    "digests": states.check_digest,
 }

@@ -3,8 +3,6 @@
 from dataclasses import replace
 from itertools import combinations
 
-import cbor2
-
 from gimbal import hashes
 from gimbal.cbor import encode
 from gimbal.cose import Envelope, seal
