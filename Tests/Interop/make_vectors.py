@@ -8,10 +8,10 @@ import json
 import pathlib
 import sys
 
-from makers import certificates, checkpoints, deltas, digests, entries, headers, merges, operations
+from makers import bundles, certificates, checkpoints, deltas, digests, entries, headers, merges, operations
 
 FOLDER = pathlib.Path(__file__).parents[2] / "Specs" / "vectors"
-MAKERS = [operations, headers, deltas, certificates, checkpoints, entries, merges, digests]
+MAKERS = [operations, headers, deltas, certificates, checkpoints, entries, merges, digests, bundles]
 
 
 def main(check):

@@ -1,6 +1,6 @@
 """What a vector of each file of Specs/vectors promises. A checker answers the differences that it finds, as sentences."""
 
-from . import logs, signed, states
+from . import bundles, logs, signed, states
 
 BY_FILE = {
     "operations": signed.check_operation,
@@ -11,4 +11,5 @@ BY_FILE = {
     "entries": logs.check_entry,
     "merges": states.check_merge,
     "digests": states.check_digest,
+    "bundles": bundles.check_bundle,
 }
