@@ -5,6 +5,8 @@ tag and the empty map of COSE_Sign1.
 its own way: decode, encode canonically, compare.
 """
 
+import io
+
 import cbor2
 
 from .errors import WireError
@@ -20,9 +22,11 @@ def encode(value):
 
 
 def check_roundtrip(data):
-    """Refuses bytes that cbor2 does not give back as they were."""
-    if encode(cbor2.loads(data)) != data:
-        raise WireError("not-canonical", 0, "cbor2 encodes this in another way")
+    """Refuses an item, or a sequence of items, that cbor2 does not give back as it was."""
+    stream = io.BytesIO(data)
+    while (start := stream.tell()) < len(data):
+        if encode(cbor2.load(stream)) != data[start : stream.tell()]:
+            raise WireError("not-canonical", start, "cbor2 encodes this in another way")
 
 
 class Reader:
