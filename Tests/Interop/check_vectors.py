@@ -13,6 +13,7 @@ import sys
 
 import checkers
 from checkers import tables
+from gimbal.errors import WireError
 
 SPECS = pathlib.Path(__file__).parents[2] / "Specs"
 
@@ -26,13 +27,21 @@ def main(folder):
     for name, check in checkers.BY_FILE.items():
         for vector in json.loads(files[name].read_text()) if name in files else []:
             counts[vector["valid"]] += 1
-            failures += [f"{name}: {vector['name']}: {failure}" for failure in check(vector)]
+            failures += [f"{name}: {vector['name']}: {failure}" for failure in checked(check, vector)]
     rows, table_failures = tables.check(SPECS / "tables")
     failures += table_failures
     for failure in failures:
         print(failure)
     print(f"{counts[True]} valid and {counts[False]} invalid vectors, {rows} rows of tables, {len(failures)} failures")
     return 1 if failures else 0
+
+
+def checked(check, vector):
+    """The failures, with one for a valid vector whose parts cannot be read at all."""
+    try:
+        return check(vector)
+    except (WireError, AssertionError, ValueError) as error:
+        return [f"cannot be read: {error}"]
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes Specs/vectors from fixed seeds. With --check it writes nothing, and fails if a file is not what it would write.
 
-    python3 Tests/Interop/make_vectors.py [--check]
+python3 Tests/Interop/make_vectors.py [--check]
 """
 
 import json

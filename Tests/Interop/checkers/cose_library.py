@@ -24,7 +24,9 @@ def check_sequence(data):
     pivots = [payload[2] for payload in payloads if payload[0] == "gimbal.certificate.1"]
     failures = []
     for index, (message, payload) in enumerate(zip(messages, payloads, strict=True)):
-        signers = {"gimbal.delta.1": payload[2:3], "gimbal.certificate.1": payload[1:2], "gimbal.checkpoint.1": pivots}[payload[0]]
+        signers = {"gimbal.delta.1": payload[2:3], "gimbal.certificate.1": payload[1:2], "gimbal.checkpoint.1": pivots}[
+            payload[0]
+        ]
         if not any(is_signed(cbor2.dumps(message, canonical=True), signer) for signer in signers):
             failures.append(f"COSE_Sign1 {index}, a {payload[0]}, is not signed as it should be")
     return len(messages), failures

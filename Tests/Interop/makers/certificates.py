@@ -37,7 +37,11 @@ def vectors():
         ("a field more", seal(ROOT, encode([*plain, 0])), ["unexpected", "trailing-bytes"]),
         ("a field less", seal(ROOT, encode(plain[:-1])), "unexpected"),
         ("a key of 33 bytes", seal(ROOT, encode([*plain[:2], plain[2] + b"\0", *plain[3:]])), "unexpected"),
-        ("serial in two bytes", seal(ROOT, BASE.payload.replace(PIVOT.public + b"\1", PIVOT.public + b"\x18\1")), "not-canonical"),
+        (
+            "serial in two bytes",
+            seal(ROOT, BASE.payload.replace(PIVOT.public + b"\1", PIVOT.public + b"\x18\1")),
+            "not-canonical",
+        ),
         ("payload cut", seal(ROOT, BASE.payload[:-1]), "truncated"),
         ("payload with a byte more", seal(ROOT, BASE.payload + b"\0"), "trailing-bytes"),
     ]

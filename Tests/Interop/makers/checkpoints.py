@@ -30,7 +30,11 @@ def vectors():
     wrong = [
         ("signed by the root", seal(ROOT, BASE.payload), "bad-signature"),
         ("signed by another pivot", seal(NEXT_PIVOT, BASE.payload), "bad-signature"),
-        ("signature over another checkpoint", Envelope(BASE.payload, PIVOT.sign(to_be_signed(encode([*plain[:5], 8, *plain[6:]])))), "bad-signature"),
+        (
+            "signature over another checkpoint",
+            Envelope(BASE.payload, PIVOT.sign(to_be_signed(encode([*plain[:5], 8, *plain[6:]])))),
+            "bad-signature",
+        ),
         ("of another space", seal(PIVOT, replace(BASE, space=OTHER_ROOT.public).payload), "wrong-space"),
         ("greatest stamp over the greatest", seal(PIVOT, replace(BASE, greatest_stamp=GREATEST + 1).payload), "bad-stamp"),
         ("of a newer type", seal(PIVOT, encode(["gimbal.checkpoint.2", *plain[1:]])), "unknown-type"),

@@ -10,7 +10,22 @@ from gimbal.deltas import Hidden
 from gimbal.limits import STAMP as GREATEST
 
 from .raw import array, head, tstr, uint
-from .world import ANNA, BERT, CLEO, OTHER_ROOT, STAMP, assign, clear, header_fields, invalid, make_delta, operation_fields, prune, put, remove
+from .world import (
+    ANNA,
+    BERT,
+    CLEO,
+    OTHER_ROOT,
+    STAMP,
+    assign,
+    clear,
+    header_fields,
+    invalid,
+    make_delta,
+    operation_fields,
+    prune,
+    put,
+    remove,
+)
 from .world import valid as valid_vector
 
 TABLE = ((BERT.public, 1, 9), (CLEO.public, 2, 3))
@@ -37,7 +52,12 @@ def delta_fields(sealed, shown):
     return {
         "header": header_fields(header),
         "operations": [
-            {"index": index, "sequence": str(header.first + index), "stamp": str(header.stamp + one.offset), **operation_fields(one)}
+            {
+                "index": index,
+                "sequence": str(header.first + index),
+                "stamp": str(header.stamp + one.offset),
+                **operation_fields(one),
+            }
             for index, one in shown
         ],
         "hidden": sorted(set(range(header.count)) - {index for index, _ in shown}),
@@ -49,8 +69,12 @@ def valid():
     many = [clear("a", offset) for offset in range(300)]
     later = make_delta(ANNA, FIVE[:1], first=2, previous=delta_of(1).header.hash)
     return [
-        valid_vector("the greatest stamp", greatest.encoded, **delta_fields(greatest, [(0, clear("a")), (1, clear("b", GREATEST - STAMP))])),
-        valid_vector("300 operations", make_delta(ANNA, many).encoded, **delta_fields(make_delta(ANNA, many), list(enumerate(many)))),
+        valid_vector(
+            "the greatest stamp", greatest.encoded, **delta_fields(greatest, [(0, clear("a")), (1, clear("b", GREATEST - STAMP))])
+        ),
+        valid_vector(
+            "300 operations", make_delta(ANNA, many).encoded, **delta_fields(make_delta(ANNA, many), list(enumerate(many)))
+        ),
         valid_vector("extends another", later.encoded, **delta_fields(later, [(0, FIVE[0])])),
     ]
 
@@ -135,20 +159,44 @@ def encodings():
     sealed = delta_of(2)
     whole, envelope = sealed.encoded, sealed.envelope.encoded
     first, second = sealed.items
-    places = [0, 1, 2, 3, 11, 12, 15, 100, len(envelope), len(envelope) + 1, len(envelope) + 2, len(whole) - len(second), len(whole) - 1]
+    places = [
+        0,
+        1,
+        2,
+        3,
+        11,
+        12,
+        15,
+        100,
+        len(envelope),
+        len(envelope) + 1,
+        len(envelope) + 2,
+        len(whole) - len(second),
+        len(whole) - 1,
+    ]
     return [
         *(invalid(f"cut after {place} bytes", whole[:place], "truncated") for place in places),
         invalid("a byte more", whole + b"\0", "trailing-bytes"),
         invalid("indefinite items", b"\x82" + envelope + b"\x9f" + first + second + b"\xff", "not-canonical"),
         invalid("length of the items in two bytes", b"\x82" + envelope + array(first, second, size=1), "not-canonical"),
-        invalid("2^60 items", b"\x82" + envelope + head(4, 2**60) + first + second, ["truncated", "too-large", "bad-root", "inconsistent"]),
+        invalid(
+            "2^60 items",
+            b"\x82" + envelope + head(4, 2**60) + first + second,
+            ["truncated", "too-large", "bad-root", "inconsistent"],
+        ),
         invalid("4097 items", b"\x82" + envelope + array(*[first] * 4097), ["too-large", "bad-root", "inconsistent"]),
         invalid("three fields", b"\x83" + envelope + array(first, second) + b"\0", ["unexpected", "trailing-bytes"]),
         invalid("items a map", b"\x82" + envelope + b"\xa0", "unexpected"),
         invalid("an item a number", b"\x82" + envelope + array(uint(1), second), ["unexpected", "bad-root"]),
-        invalid("an item an empty array", b"\x82" + envelope + array(array(), second), ["unexpected", "truncated", "unknown-kind", "bad-root"]),
+        invalid(
+            "an item an empty array",
+            b"\x82" + envelope + array(array(), second),
+            ["unexpected", "truncated", "unknown-kind", "bad-root"],
+        ),
         invalid("a hash of 31 bytes", b"\x82" + envelope + array(encode([bytes(31), 1]), second), ["unexpected", "bad-root"]),
-        invalid("a hash with three fields", b"\x82" + envelope + array(encode([bytes(32), 1, 1]), second), ["unexpected", "bad-root"]),
+        invalid(
+            "a hash with three fields", b"\x82" + envelope + array(encode([bytes(32), 1, 1]), second), ["unexpected", "bad-root"]
+        ),
         invalid("the header alone", envelope, "unexpected"),
     ]
 

@@ -23,7 +23,10 @@ def items():
     dots = [(ANNA.public, INCARNATION, 1), (BERT.public, 2**64 - 1, 2**32)]
     return [
         *((name, path_bucket(write.path), write_item(write)) for name, write in writes.items()),
-        *((f"a refused dot {number}", replica_bucket(*dot[:2]), refused_item(dot, "forbidden")) for number, dot in enumerate(dots)),
+        *(
+            (f"a refused dot {number}", replica_bucket(*dot[:2]), refused_item(dot, "forbidden"))
+            for number, dot in enumerate(dots)
+        ),
         *((f"a head {number}", replica_bucket(*dot[:2]), head_item(dot, HASH)) for number, dot in enumerate(dots)),
     ]
 
@@ -32,7 +35,10 @@ def vectors():
     all_items = items()
     pairs = [(bucket, data) for _, bucket, data in all_items]
     many = [
-        (path_bucket(path), write_item(Write(path, (ANNA.public, 1, number), STAMP + number, 0, hashlib.sha256(path.encode()).digest(), "1")))
+        (
+            path_bucket(path),
+            write_item(Write(path, (ANNA.public, 1, number), STAMP + number, 0, hashlib.sha256(path.encode()).digest(), "1")),
+        )
         for number, path in enumerate((f"things/{number}" for number in range(1, 301)), 1)
     ]
     one_bucket = [pair for pair in many if pair[0] == many[0][0]]
@@ -51,7 +57,12 @@ def vectors():
             for name, bucket, data in all_items
         ),
         *(
-            {"name": name, "valid": True, "items": [{"bucket": bucket, "hex": data.hex()} for bucket, data in pairs], "digest": state_digest(pairs).hex()}
+            {
+                "name": name,
+                "valid": True,
+                "items": [{"bucket": bucket, "hex": data.hex()} for bucket, data in pairs],
+                "digest": state_digest(pairs).hex(),
+            }
             for name, pairs in sets.items()
         ),
     ]

@@ -46,7 +46,10 @@ def valid():
     return [
         *(valid_vector(name, one.encoded, kind=1, **fields(one), **stamps(one)) for name, one in deltas.items()),
         *(valid_vector(name, one.encoded, kind=2, **fields(one)) for name, one in receipts.items()),
-        *(valid_vector(name, one.encoded, kind=3, checkpoints=[hash.hex() for hash in one.checkpoints], **leaf(one)) for name, one in joins.items()),
+        *(
+            valid_vector(name, one.encoded, kind=3, checkpoints=[hash.hex() for hash in one.checkpoints], **leaf(one))
+            for name, one in joins.items()
+        ),
     ]
 
 
@@ -68,14 +71,19 @@ def stamps(entry):
     refused = dict(entry.refusals)
     return {
         "effectiveStamps": [
-            [index, str(min(entry.cap, STAMP + operation.offset))] for index, operation in enumerate(FIVE[:4]) if index not in refused
+            [index, str(min(entry.cap, STAMP + operation.offset))]
+            for index, operation in enumerate(FIVE[:4])
+            if index not in refused
         ]
     }
 
 
 def kinds():
     return [
-        *(invalid(f"kind {kind}", array(uint(kind), uint(0), array(), encode(HASH)), ["unknown-kind", "unexpected"]) for kind in (0, 4, 2**64 - 1)),
+        *(
+            invalid(f"kind {kind}", array(uint(kind), uint(0), array(), encode(HASH)), ["unknown-kind", "unexpected"])
+            for kind in (0, 4, 2**64 - 1)
+        ),
         invalid("kind text", array(tstr("1"), uint(0), array(), encode(HASH)), ["unexpected", "unknown-kind"]),
         invalid("a leaf is no entry", leaf_of(WHOLE), "unexpected"),
         invalid("receipt with a delta", encode([2, CAP, [], cbor2.loads(WHOLE.encoded)]), "unexpected"),
@@ -110,7 +118,11 @@ def refusals():
         invalid("index 4096", receipt(4096, "forbidden"), ["unexpected", "inconsistent", "too-large"]),
         invalid("index beyond the delta", DeltaEntry(CAP, ((4, "forbidden"),), WHOLE).encoded, "inconsistent"),
         invalid("refused and shown", DeltaEntry(CAP, ((1, "forbidden"),), WHOLE).encoded, ["refused-shown", "inconsistent"]),
-        invalid("a reason with no UTF-8", array(uint(2), uint(0), array(uint(0), tstr(b"\xff")), encode(HASH)), ["unexpected", "not-canonical"]),
+        invalid(
+            "a reason with no UTF-8",
+            array(uint(2), uint(0), array(uint(0), tstr(b"\xff")), encode(HASH)),
+            ["unexpected", "not-canonical"],
+        ),
     ]
 
 
@@ -124,5 +136,8 @@ def encodings():
         invalid("a byte more", whole + b"\0", "trailing-bytes"),
         invalid("cap in two bytes", receipt.replace(b"\x84\x02\x11", b"\x84\x02\x18\x11"), "not-canonical"),
         invalid("indefinite refusals", receipt.replace(b"\x84\x02\x11\x80", b"\x84\x02\x11\x9f\xff"), "not-canonical"),
-        *(invalid(f"cut after {place} bytes", whole[:place], "truncated") for place in (0, 1, 2, 5, 11, 12, 13, 200, len(whole) - 1)),
+        *(
+            invalid(f"cut after {place} bytes", whole[:place], "truncated")
+            for place in (0, 1, 2, 5, 11, 12, 13, 200, len(whole) - 1)
+        ),
     ]

@@ -84,7 +84,11 @@ def encodings():
         ("payload with a byte more", BASE.payload + b"\0", "trailing-bytes"),
         ("payload cut", BASE.payload[:-1], "truncated"),
         ("payload empty", b"", "truncated"),
-        ("count in two bytes", BASE.payload.replace(uint(INCARNATION) + b"\1\1", uint(INCARNATION) + b"\1\x18\1"), "not-canonical"),
+        (
+            "count in two bytes",
+            BASE.payload.replace(uint(INCARNATION) + b"\1\1", uint(INCARNATION) + b"\1\x18\1"),
+            "not-canonical",
+        ),
         ("table of 2^60 replicas", head(4, 10) + b"".join(map(encode, plain[:8])) + head(4, 2**60), ["truncated", "too-large"]),
     ]
     return [invalid(name, signed_bytes(payload), error) for name, payload, error in wrong]
@@ -119,7 +123,10 @@ def envelopes():
         invalid("signature of 65 bytes", Envelope(BASE.payload, signature + b"\0").encoded, ["unexpected", "bad-signature"]),
         invalid("payload of 2^63 bytes", b"\xd2\x84" + bstr(PROTECTED) + b"\xa0" + head(2, 2**63), ["truncated", "too-large"]),
         invalid("a byte more", whole + b"\0", "trailing-bytes"),
-        *(invalid(f"cut after {place} bytes", whole[:place], "truncated") for place in (0, 1, 2, 3, 9, 10, 11, 12, 100, len(whole) - 1)),
+        *(
+            invalid(f"cut after {place} bytes", whole[:place], "truncated")
+            for place in (0, 1, 2, 3, 9, 10, 11, 12, 100, len(whole) - 1)
+        ),
         invalid("no COSE at all", tstr(TYPE), "unexpected"),
     ]
 
@@ -138,7 +145,10 @@ def signatures():
         "S is not below the order of the group": good[:32] + scalar.to_bytes(32, "little"),
     }
     return [
-        *(invalid(f"signature {name}", Envelope(BASE.payload, signature).encoded, "bad-signature") for name, signature in wrong.items()),
+        *(
+            invalid(f"signature {name}", Envelope(BASE.payload, signature).encoded, "bad-signature")
+            for name, signature in wrong.items()
+        ),
         invalid("a signed checkpoint", signed_bytes(checkpoint.payload), ["unknown-type", "unexpected"]),
     ]
 
@@ -149,7 +159,9 @@ def weak_keys():
         "order 1": 1, "order 2": PRIME - 1, "order 4": 0, "order 8": ORDER_8_Y, "order 8, the other": PRIME - ORDER_8_Y,
         "order 8, negative": ORDER_8_Y | 1 << 255, "order 4, not canonical": PRIME, "order 1, not canonical": PRIME + 1,
     }  # fmt: skip
-    return [invalid(f"author key of {name}", forged(y.to_bytes(32, "little")).encoded, "bad-signature") for name, y in points.items()]
+    return [
+        invalid(f"author key of {name}", forged(y.to_bytes(32, "little")).encoded, "bad-signature") for name, y in points.items()
+    ]
 
 
 def forged(key):

@@ -3,6 +3,7 @@
 import pathlib
 
 from gimbal.entries import DeltaEntry
+from gimbal.hashes import leaf
 from gimbal.limits import STAMP as GREATEST
 from gimbal.state import join
 
@@ -20,7 +21,13 @@ def vectors():
 def merge_vector(name, log):
     """A log's entries with the digest after each, and the state at the end."""
     entries = [entry for entry in log.entries if isinstance(entry, DeltaEntry)]
-    return {"name": name, "valid": True, "entries": [entry.encoded.hex() for entry in entries], "digests": list(log.digests), **state_fields(log.state)}
+    return {
+        "name": name,
+        "valid": True,
+        "entries": [entry.encoded.hex() for entry in entries],
+        "digests": list(log.digests),
+        **state_fields(log.state),
+    }
 
 
 def join_vector(name, left, right):
@@ -113,13 +120,16 @@ def orders():
         ("incarnation decides", Writer(ANNA, 2**63), Writer(ANNA, 255)),
     ):
         log = RecordedLog()
-        log.append(first.delta(assign("one", '"first"'), put("things/1", '"first"', 1)))
-        log.append(second.delta(assign("one", '"second"'), put("things/1", '"second"', 1)))
+        winner, loser = hashes_against_dots()
+        log.append(first.delta(register_write(winner), member_write(winner)))
+        log.append(second.delta(register_write(loser), member_write(loser)))
         found.append(merge_vector(f"order: {name}", log))
 
     anna = Writer(ANNA)
     log = RecordedLog()
-    log.append(anna.delta(assign("one", "1"), assign("one", "2", 1), clear("one", 2), assign("one", "3", 3), assign("two", "4", 4)))
+    log.append(
+        anna.delta(assign("one", "1"), assign("one", "2", 1), clear("one", 2), assign("one", "3", 3), assign("two", "4", 4))
+    )
     log.append(anna.delta(assign("one", "5"), stamp=STAMP - 5))
     found.append(merge_vector("order: an older stamp of the same replica changes nothing", log))
 
@@ -139,24 +149,52 @@ def orders():
     return found
 
 
+def hashes_against_dots():
+    """The values of two writes of the same place, of which the one that must win has the smaller operation hashes."""
+    for number in range(1000):
+        winner, loser = f'"winner {number}"', '"loser"'
+        if all(leaf(one(winner).encoded) < leaf(one(loser).encoded) for one in (register_write, member_write)):
+            return winner, loser
+    raise AssertionError("no such hashes in a thousand draws")
+
+
+def register_write(value, offset=0):
+    return assign("one", value, offset)
+
+
+def member_write(value, offset=1):
+    return put("things/1", value, offset)
+
+
 def caps():
     anna, bert, cleo = Writer(ANNA), Writer(BERT), Writer(CLEO)
     log = RecordedLog()
     log.append(anna.delta(assign("one", '"of a clock far ahead"'), put("things/1", '"a"', 5), stamp=GREATEST - 5), cap=LATE)
     log.append(bert.delta(assign("one", '"written later"'), put("things/1", '"b"', 3), stamp=LATE + 2), cap=LATE + 1_000_000)
-    log.append(cleo.delta(assign("two", "1"), assign("three", "2", 1), assign("four", "3", 2), stamp=LATE + 2_000_000), cap=LATE + 2_000_001)
+    log.append(
+        cleo.delta(assign("two", "1"), assign("three", "2", 1), assign("four", "3", 2), stamp=LATE + 2_000_000),
+        cap=LATE + 2_000_001,
+    )
     capped = merge_vector("caps: a clock far ahead wins nothing for long", log)
 
     anna = Writer(ANNA)
     log = RecordedLog()
-    log.append(anna.delta(assign("one", '"first"'), assign("one", '"second"', 1), clear("one", 2), stamp=LATE), cap=STAMP)
+    winner = next(
+        one
+        for one in (register_write(str(number), 2) for number in range(1000))
+        if leaf(one.encoded) < leaf(clear("one", 1).encoded)
+    )
+    log.append(anna.delta(register_write('"first"'), clear("one", 1), winner, stamp=LATE), cap=STAMP)
     return [capped, merge_vector("caps: in one delta, sequences decide", log)]
 
 
 def refusals():
     anna, bert, cleo = Writer(ANNA), Writer(BERT), Writer(CLEO)
     log = RecordedLog()
-    log.append(anna.delta(put("things/1", "1"), put("other/1", "2", 1), put("things/3", "3", 2)), [(1, "outside-space"), (2, "forbidden")])
+    log.append(
+        anna.delta(put("things/1", "1"), put("other/1", "2", 1), put("things/3", "3", 2)),
+        [(1, "outside-space"), (2, "forbidden")],
+    )
     refused = merge_vector("refused: covered, without effect", log)
 
     log.append(bert.delta(remove("other/1", observed=[(0, 2)]), stamp=STAMP + 10, observed=[(anna, 2)]))
@@ -188,7 +226,15 @@ def simple_joins():
     left, right = two_sides([start])
     same = join_vector("join: the same on both sides", left, right)
 
-    left.append(bert.delta(remove("things/1", observed=[(0, 3)]), assign("one", "5", 1), put("things/3", "6", 2), stamp=STAMP + 10, observed=[(anna, 3)]))
+    left.append(
+        bert.delta(
+            remove("things/1", observed=[(0, 3)]),
+            assign("one", "5", 1),
+            put("things/3", "6", 2),
+            stamp=STAMP + 10,
+            observed=[(anna, 3)],
+        )
+    )
     ahead = join_vector("join: one side is ahead", left, right)
     right.append(anna.delta(put("things/1", "7"), clear("two", 1), assign("one", "8", 2), stamp=STAMP + 20))
     apart = join_vector("join: both have something of their own", left, right)

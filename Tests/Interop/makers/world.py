@@ -40,7 +40,9 @@ def remove(path, offset=0, observed=()):
     return Operation(REMOVE, offset, path, observed=tuple(observed))
 
 
-def make_delta(author, operations, first=1, stamp=STAMP, previous=hashes.ZEROS, observed=(), incarnation=INCARNATION, space=SPACE, root=None):
+def make_delta(
+    author, operations, first=1, stamp=STAMP, previous=hashes.ZEROS, observed=(), incarnation=INCARNATION, space=SPACE, root=None
+):
     """A whole delta of these operations, which may be bytes instead."""
     items = tuple(one if isinstance(one, bytes) else one.encoded for one in operations)
     root = root or hashes.root([hashes.leaf(item) for item in items])
