@@ -2,9 +2,7 @@
 
 from dataclasses import dataclass
 
-import cbor2
-
-from .cbor import TEXT, encode
+from .cbor import TEXT, encode, encode_array
 from .cose import read_envelope, read_type
 from .deltas import SealedDelta, read_sealed
 from .entries import DeltaEntry, read_entry
@@ -24,8 +22,8 @@ class Head:
 
     @property
     def encoded(self):
-        envelopes = [[cbor2.loads(envelope.encoded) for envelope in signed] for signed in (self.certificates, self.checkpoints)]
-        return encode([TYPE, self.space, *envelopes])
+        envelopes = [encode_array([one.encoded for one in signed]) for signed in (self.certificates, self.checkpoints)]
+        return encode_array([encode(TYPE), encode(self.space), *envelopes])
 
 
 @dataclass(frozen=True)
@@ -37,7 +35,8 @@ class Placed:
 
     @property
     def encoded(self):
-        return encode([1, self.tree, self.position, cbor2.loads(self.entry.encoded), list(self.path)])
+        place = [encode(1), encode(self.tree), encode(self.position)]
+        return encode_array([*place, self.entry.encoded, encode(list(self.path))])
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,7 @@ class Unplaced:
 
     @property
     def encoded(self):
-        return encode([2, cbor2.loads(self.sealed.encoded)])
+        return encode_array([encode(2), self.sealed.encoded])
 
 
 @dataclass(frozen=True)

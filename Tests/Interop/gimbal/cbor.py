@@ -21,6 +21,12 @@ def encode(value):
     return cbor2.dumps(value, canonical=True)
 
 
+def encode_array(items):
+    """An array of items that are encoded already."""
+    count = encode(len(items))
+    return bytes([count[0] | ARRAY << 5]) + count[1:] + b"".join(items)
+
+
 def check_roundtrip(data):
     """Refuses an item, or a sequence of items, that cbor2 does not give back as it was."""
     stream = io.BytesIO(data)

@@ -2,10 +2,8 @@
 
 from dataclasses import dataclass, field
 
-import cbor2
-
 from . import hashes
-from .cbor import BYTES, Reader, encode
+from .cbor import BYTES, Reader, encode, encode_array
 from .cose import Envelope, read_envelope
 from .errors import WireError
 from .headers import Header, decode_header
@@ -31,8 +29,8 @@ class SealedDelta:
 
     @property
     def encoded(self):
-        items = [[item.hash, item.leaves] if isinstance(item, Hidden) else cbor2.loads(item) for item in self.items]
-        return encode([cbor2.loads(self.envelope.encoded), items])
+        items = [encode([item.hash, item.leaves]) if isinstance(item, Hidden) else item for item in self.items]
+        return encode_array([self.envelope.encoded, encode_array(items)])
 
 
 @dataclass

@@ -3,10 +3,8 @@
 from dataclasses import dataclass
 from itertools import pairwise
 
-import cbor2
-
 from . import hashes
-from .cbor import Reader, encode
+from .cbor import Reader, encode, encode_array
 from .deltas import SealedDelta, read_sealed
 from .errors import WireError
 from .limits import CHECKPOINTS, OPERATIONS, REASON_BYTES, STAMP, UINT64
@@ -30,7 +28,7 @@ class DeltaEntry:
 
     @property
     def encoded(self):
-        return encode([1, self.cap, flat(self.refusals), cbor2.loads(self.sealed.encoded)])
+        return encode_array([encode(1), encode(self.cap), encode(flat(self.refusals)), self.sealed.encoded])
 
 
 @dataclass(frozen=True)

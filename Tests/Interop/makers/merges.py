@@ -133,6 +133,13 @@ def orders():
     log.append(anna.delta(assign("one", "5"), stamp=STAMP - 5))
     found.append(merge_vector("order: an older stamp of the same replica changes nothing", log))
 
+    log = RecordedLog()
+    winner, loser = Writer(ANNA, 255), Writer(ANNA, 3)
+    log.append(loser.delta(assign("two", "1")))
+    log.append(winner.delta(register_write('"of incarnation 255"'), member_write('"of incarnation 255"')))
+    log.append(loser.delta(register_write('"of a later sequence"'), member_write('"of a later sequence"')))
+    found.append(merge_vector("order: the incarnation comes before the sequence", log))
+
     anna, again = Writer(ANNA), Writer(ANNA, 77)
     log = RecordedLog()
     log.append(anna.delta(put("things/1", "1"), put("things/2", "2", 1), put("things/1", "3", 2)))
