@@ -47,7 +47,7 @@ def member_outcome(before, arrives):
     if not state.covers(dot):
         kind = {"put": PUT, "remove": REMOVE}[verb]
         state.merge_member(Write("a/b", dot, 1, 0, b"", "1"), set(dots(observed)), kind)
-    found = sorted(state.members.get("a/b", {}), key=lambda dot: dot)
+    found = sorted(state.members.get("a/b", {}))
     return " ".join(f"{author.decode()}{sequence}" for author, _, sequence in found) or NONE
 
 

@@ -68,9 +68,9 @@ def valid(name, data, **fields):
     return {"name": name, "hex": data.hex(), "valid": True, **fields}
 
 
-def invalid(name, data, error, **context):
+def invalid(name, data, error):
     """`error` is a code, or a list of codes where the specification leaves it open which one it is."""
-    return {"name": name, "hex": data.hex(), "valid": False, "error": error, **context}
+    return {"name": name, "hex": data.hex(), "valid": False, "error": error}
 
 
 def header_fields(header):
