@@ -28,7 +28,7 @@ public final class NodeSpace: SpaceStore {
     private let commandSink: AsyncStream<NodeCommand>.Continuation
     private let clock: SystemClock
     private let cache: StateCache
-    private let loop = CommitLoop<Job>()
+    private let loop = BatchLoop<Job>()
     private let writer: Mutex<NodeWriter>
     private let published: Mutex<Published>
     private let listeners = Mutex<[@Sendable ([Path]) -> Void]>([])

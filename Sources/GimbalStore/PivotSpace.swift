@@ -16,7 +16,7 @@ public final class PivotSpace: SpaceStore {
     private let primitives = SodiumPrimitives()
     private let clock: SystemClock
     private let cache: StateCache
-    private let loop = CommitLoop<Job>()
+    private let loop = BatchLoop<Job>()
     private let core: Mutex<PivotCore>
     private let journal: Mutex<DigestJournal>
     private let published: Mutex<Published>

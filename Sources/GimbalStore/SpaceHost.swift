@@ -42,6 +42,7 @@ public final class SpaceHost: Sendable {
 
     public let local: any SpaceStore
     private let spaces: Mutex<[Replicated]>
+    private let replaceListeners = Mutex<[@Sendable () -> Void]>([])
 
     public init(replicated: [Replicated], local: any SpaceStore) {
         spaces = Mutex(replicated)
@@ -51,7 +52,15 @@ public final class SpaceHost: Sendable {
     public var replicated: [Replicated] { spaces.withLock { $0 } }
 
     /// Serves other spaces from now on; for a node that learns which space it is of, or changes its pivot.
-    public func replace(_ replicated: [Replicated]) { spaces.withLock { $0 = replicated } }
+    public func replace(_ replicated: [Replicated]) {
+        spaces.withLock { $0 = replicated }
+        for listener in replaceListeners.withLock({ $0 }) { listener() }
+    }
+
+    /// Calls `listener` whenever other spaces are served than before.
+    public func onReplace(_ listener: @escaping @Sendable () -> Void) {
+        replaceListeners.withLock { $0.append(listener) }
+    }
 
     /// Where a path lives. Until a node has its first log it does not know what its space holds, so that every path might
     /// be the space's.
@@ -63,6 +72,20 @@ public final class SpaceHost: Sendable {
     /// Every space in which paths may match a pattern.
     public func homes(of pattern: Pattern) -> [Replicated] {
         replicated + [Replicated(store: local)]
+    }
+
+    /// What a client reads at a path.
+    public func visible(_ path: Path) throws(StoreError) -> VisibleEntry? { try home(of: path).store.visible(path) }
+
+    /// Visits what matches in every space, space by space, each in the order of paths.
+    public func scan(_ pattern: Pattern, _ visit: (VisibleEntry) -> Void) throws(StoreError) {
+        for home in homes(of: pattern) {
+            try home.store.scan(pattern, after: nil) { entry in
+                // A path that a space has taken over since may still lie in the local one.
+                if home.store !== local || self.home(of: entry.path).store === local { visit(entry) }
+                return true
+            }
+        }
     }
 
     public func close() {

@@ -103,7 +103,7 @@ struct ClientRoutes: Sendable {
 
     private func list(_ pattern: Pattern, _ request: Request) async throws -> Response {
         let query = request.uri.queryParameters
-        guard let limit = KeyList.limit(query["limit"]), let cursor = KeyList.Cursor.parse(query["cursor"]) else {
+        guard let limit = KeyList.limit(query["limit"]), let cursor = KeyPlace.parse(query["cursor"]) else {
             return refusal(.badRequest, "bad-page", "limit is a number from 1, cursor what the last page named")
         }
         var freshness = Freshness.pivot

@@ -3,33 +3,39 @@ import GimbalStore
 import Hummingbird
 import NIOCore
 
-/// The keys that match a pattern, newest first (by `created`, then by path), of one moment or of one page.
+/// One key's place in the order of lists: newest first (by `created`), then by path.
+struct KeyPlace: Hashable, Comparable, Sendable, CustomStringConvertible {
+    var created: UInt64
+    var path: Path
+
+    init(created: UInt64, path: Path) {
+        self.created = created
+        self.path = path
+    }
+
+    init(_ entry: VisibleEntry) { self.init(created: entry.created, path: entry.path) }
+
+    static func < (left: Self, right: Self) -> Bool {
+        left.created != right.created ? left.created > right.created : left.path < right.path
+    }
+
+    /// What clients hand back as a cursor; opaque to them.
+    var description: String { "\(String(created, radix: 16)).\(path)" }
+
+    /// Nil for what no page named. A missing parameter is the start.
+    static func parse(_ text: Substring?) -> KeyList.Parsed<KeyPlace>? {
+        guard let text else { return KeyList.Parsed(value: nil) }
+        guard let dot = text.firstIndex(of: "."), let created = UInt64(text[..<dot], radix: 16),
+            let path = Path(text[text.index(after: dot)...])
+        else { return nil }
+        return KeyList.Parsed(value: KeyPlace(created: created, path: path))
+    }
+}
+
+/// The keys that match a pattern in their order, of one moment or of one page.
 ///
 /// Only names and times are held; values are read while they are written out, and what has vanished by then is left out.
 struct KeyList: Sendable {
-    /// One key's place in the order.
-    struct Cursor: Hashable, Comparable, Sendable, CustomStringConvertible {
-        var created: UInt64
-        var path: Path
-
-        /// Newer keys come first.
-        static func < (left: Self, right: Self) -> Bool {
-            left.created != right.created ? left.created > right.created : left.path < right.path
-        }
-
-        /// What clients hand back; opaque to them.
-        var description: String { "\(String(created, radix: 16)).\(path)" }
-
-        /// Nil for what no page named. A missing parameter is the start.
-        static func parse(_ text: Substring?) -> Parsed<Cursor>? {
-            guard let text else { return Parsed(value: nil) }
-            guard let dot = text.firstIndex(of: "."), let created = UInt64(text[..<dot], radix: 16),
-                let path = Path(text[text.index(after: dot)...])
-            else { return nil }
-            return Parsed(value: Cursor(created: created, path: path))
-        }
-    }
-
     /// A parameter that may be missing but not malformed.
     struct Parsed<Value> {
         var value: Value?
@@ -42,21 +48,18 @@ struct KeyList: Sendable {
     }
 
     private let host: SpaceHost
-    private let keys: [Cursor]
+    private let keys: [KeyPlace]
     /// Where the next page begins; nil when this is the last one.
-    let next: Cursor?
+    let next: KeyPlace?
 
-    init(_ pattern: Pattern, in host: SpaceHost, limit: Int?, after: Cursor?) throws(StoreError) {
-        var found: [Cursor] = []
+    init(_ pattern: Pattern, in host: SpaceHost, limit: Int?, after: KeyPlace?) throws(StoreError) {
+        var found: [KeyPlace] = []
         // With a limit, no more than a few pages are ever held: what cannot be on this one is dropped on the way.
         let capacity = limit.map { max($0 + 1, 1024) * 2 } ?? .max
-        for home in host.homes(of: pattern) {
-            try home.store.scan(pattern, after: nil) { entry in
-                let key = Cursor(created: entry.created, path: entry.path)
-                if after.map({ $0 < key }) ?? true { found.append(key) }
-                if found.count >= capacity, let limit { Self.cut(&found, to: limit + 1) }
-                return true
-            }
+        try host.scan(pattern) { entry in
+            let key = KeyPlace(entry)
+            if after.map({ $0 < key }) ?? true { found.append(key) }
+            if found.count >= capacity, let limit { Self.cut(&found, to: limit + 1) }
         }
         found.sort()
         if let limit, found.count > limit {
@@ -69,7 +72,7 @@ struct KeyList: Sendable {
         self.host = host
     }
 
-    private static func cut(_ found: inout [Cursor], to count: Int) {
+    private static func cut(_ found: inout [KeyPlace], to count: Int) {
         found.sort()
         found.removeSubrange(count...)
     }

@@ -66,8 +66,8 @@ struct KeyService: Sendable {
         body(path)
     }
 
-    private static let invalidPath = KeyAnswer.failure(400, "invalid-path", "ooo: key is not valid")
-    private static let reservedPath = KeyAnswer.failure(
+    static let invalidPath = KeyAnswer.failure(400, "invalid-path", "ooo: key is not valid")
+    static let reservedPath = KeyAnswer.failure(
         400, "reserved-path", "ooo: key is not valid: a path that begins with _ is a space's own record")
 
     private func body(of request: KeyRequest, _ completion: (KeyAnswer) -> Void) -> [UInt8]? {
@@ -122,7 +122,7 @@ struct KeyService: Sendable {
                 return answer
             }
             var body = ByteBuffer()
-            body.reserveCapacity(entry.value.count + path.bytes.count * 2 + 96)
+            body.reserveCapacity(MetaObject.size(entry))
             MetaObject.write(entry, to: &body)
             return KeyAnswer(status: 200, freshness: freshness, body: body)
         } catch {
@@ -185,25 +185,5 @@ struct KeyService: Sendable {
             case .clockExhausted: (500, "the range of stamps is used up")
             }
         return .failure(status, failure.rawValue, sentence)
-    }
-}
-
-/// `{"created":…,"updated":…,"index":…,"path":…,"data":…}`: one key as clients of the ooo protocol know it.
-enum MetaObject {
-    static func write(_ entry: VisibleEntry, to buffer: inout ByteBuffer) {
-        buffer.writeStaticString("{\"created\":")
-        buffer.writeString(String(entry.created))
-        buffer.writeStaticString(",\"updated\":")
-        buffer.writeString(String(entry.updated))
-        // A path's characters need no escapes.
-        let bytes = entry.path.bytes
-        let start = bytes.lastIndex(of: UInt8(ascii: "/")).map { $0 + 1 } ?? 0
-        buffer.writeStaticString(",\"index\":\"")
-        buffer.writeBytes(bytes[start...])
-        buffer.writeStaticString("\",\"path\":\"")
-        buffer.writeBytes(bytes)
-        buffer.writeStaticString("\",\"data\":")
-        buffer.writeBytes(entry.value)
-        buffer.writeStaticString("}")
     }
 }

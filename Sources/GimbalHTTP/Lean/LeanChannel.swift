@@ -12,13 +12,14 @@ struct LeanChannel: ServerChildChannel, HTTPChannelHandler {
 
     let responder: Responder
     let keys: KeyService
+    let hub: SubscriptionHub
 
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
         channel.eventLoop.makeCompletedFuture {
             let pipeline = channel.pipeline.syncOperations
-            try pipeline.configureHTTPServerPipeline(
-                withPipeliningAssistance: false, withErrorHandling: false, withOutboundHeaderValidation: false)
-            try pipeline.addHandler(LeanHandler(keys: keys))
+            let http = HTTPHandlers()
+            try pipeline.addHandlers(http.encoder, http.decoder)
+            try pipeline.addHandler(LeanHandler(keys: keys, hub: hub, http: http))
             try pipeline.addHandler(HTTP1ToHTTPServerCodec(secure: false))
             try pipeline.addHandler(HTTPConnectionStateHandler(idleTimeout: nil, logger: logger))
             return try NIOAsyncChannel(
@@ -32,8 +33,8 @@ struct LeanChannel: ServerChildChannel, HTTPChannelHandler {
 }
 
 extension HTTPServerBuilder {
-    /// HTTP/1.1 with the lean path.
-    static func lean(keys: KeyService) -> HTTPServerBuilder {
-        HTTPServerBuilder { responder in LeanChannel(responder: responder, keys: keys) }
+    /// HTTP/1.1 with the lean path, and WebSocket.
+    static func lean(keys: KeyService, hub: SubscriptionHub) -> HTTPServerBuilder {
+        HTTPServerBuilder { responder in LeanChannel(responder: responder, keys: keys, hub: hub) }
     }
 }

@@ -3,9 +3,9 @@ import NIOCore
 import NIOHTTP1
 
 /// Answers requests on single keys on the event loop, with no task in between, and lets everything else through to
-/// Hummingbird. Answers leave in the order of the requests, whichever of the two makes them: what comes while one is being
+/// Hummingbird; a connection that asks for WebSocket leaves HTTP here. Answers leave in the order of the requests, whichever of the two makes them: what comes while one is being
 /// answered is held back, and reading stops when too much is.
-final class LeanHandler: ChannelDuplexHandler {
+final class LeanHandler: ChannelDuplexHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias InboundOut = HTTPServerRequestPart
     typealias OutboundIn = HTTPServerResponsePart
@@ -19,6 +19,8 @@ final class LeanHandler: ChannelDuplexHandler {
         case answering(isKeptAlive: Bool)
         /// Hummingbird has the request.
         case forwarding(isRequestEnded: Bool, isAnswered: Bool)
+        /// The connection leaves HTTP when this request has ended.
+        case upgrading(HTTPRequestHead, WebSocketPurpose, HTTPHeaders)
         /// Nothing that still comes counts: the connection closes once the last answer is out.
         case closing
     }
@@ -27,6 +29,8 @@ final class LeanHandler: ChannelDuplexHandler {
     private static let heldLimit = 64
 
     private let keys: KeyService
+    private let upgrade: WebSocketUpgrade
+    private let http: HTTPHandlers
     private var state = State.idle
     private var held = CircularBuffer<HTTPServerRequestPart>()
     private var isReadHeld = false
@@ -34,7 +38,11 @@ final class LeanHandler: ChannelDuplexHandler {
     private var needsFlush = false
     private var hasForwarded = false
 
-    init(keys: KeyService) { self.keys = keys }
+    init(keys: KeyService, hub: SubscriptionHub, http: HTTPHandlers) {
+        self.keys = keys
+        self.http = http
+        upgrade = WebSocketUpgrade(keys: keys, hub: hub)
+    }
 
     // MARK: Inbound
 
@@ -77,7 +85,7 @@ final class LeanHandler: ChannelDuplexHandler {
     /// Whether the next part has its turn.
     private var isTaking: Bool {
         switch state {
-        case .idle, .collecting, .closing: true
+        case .idle, .collecting, .upgrading, .closing: true
         case .forwarding(let isRequestEnded, _): !isRequestEnded
         case .answering: false
         }
@@ -97,6 +105,15 @@ final class LeanHandler: ChannelDuplexHandler {
             if request.body == nil { request.body = bytes } else { request.body?.writeBuffer(&bytes) }
             state = .collecting(head, request)
         case (.collecting(let head, let request), .end): submit(request, head, context)
+        case (.upgrading(let head, let purpose, let headers), .end):
+            state = .closing
+            let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+            // Outside of this call: it takes this handler out of the pipeline.
+            context.eventLoop.execute {
+                let (handler, context) = bound.value
+                handler.upgrade.perform(head, purpose, headers, handler.http, handler, context)
+            }
+        case (.upgrading, .body): break
         case (.forwarding(_, let isAnswered), .end):
             state = isAnswered ? .idle : .forwarding(isRequestEnded: true, isAnswered: false)
             forward(part, context)
@@ -110,6 +127,7 @@ final class LeanHandler: ChannelDuplexHandler {
     }
 
     private func begin(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
+        if head.headers.contains(name: "upgrade") { return beginUpgrade(head, context) }
         guard let request = LeanRequest.keyRequest(head) else {
             state = .forwarding(isRequestEnded: false, isAnswered: false)
             return forward(.head(head), context)
@@ -121,6 +139,19 @@ final class LeanHandler: ChannelDuplexHandler {
         if head.headers.first(name: "expect")?.lowercased() == "100-continue" {
             context.writeAndFlush(
                 wrapOutboundOut(.head(HTTPResponseHead(version: head.version, status: .continue))), promise: nil)
+        }
+    }
+
+    private func beginUpgrade(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
+        switch upgrade.decide(head) {
+        case .accept(let purpose, let headers): state = .upgrading(head, purpose, headers)
+        case .refuse(let answer): write(answer, isKeptAlive: false, isHead: false, context)
+        case .ignore:
+            // The decoder reads nothing behind a request that offers another protocol, so this one is the last.
+            var head = head
+            head.headers.remove(name: "upgrade")
+            head.headers.replaceOrAdd(name: "connection", value: "close")
+            begin(head, context)
         }
     }
 

@@ -4,7 +4,7 @@ import NIOHTTP1
 
 /// Which requests the lean path takes.
 enum LeanRequest {
-    /// Nil for everything that Hummingbird answers: lists, the server's own routes, queries, upgrades, other methods.
+    /// Nil for everything that Hummingbird answers: lists, the server's own routes, queries, other methods.
     static func keyRequest(_ head: HTTPRequestHead) -> KeyRequest? {
         let method: KeyRequest.Method
         switch head.method {
@@ -28,7 +28,6 @@ enum LeanRequest {
             default: break
             }
         }
-        guard !head.headers.contains(name: "upgrade") else { return nil }
         let preference = head.headers.first(name: "gimbal-read").map { ReadPreference(rawValue: $0.lowercased()) ?? .fresh }
         return KeyRequest(method: method, target: target, preference: preference ?? .fresh)
     }

@@ -33,13 +33,15 @@ struct HTTPService: Service {
     func run() async throws {
         let socket = try OperatorSocket(folder)
         defer { socket.remove() }
-        let publicServer = application(.hostname(options.host, port: options.port)) { channel in
+        let hub = SubscriptionHub(host: host, logger: logger)
+        defer { hub.close() }
+        let publicServer = application(hub, .hostname(options.host, port: options.port)) { channel in
             let address = channel.localAddress.map(Self.text) ?? "\(options.host):\(options.port)"
             onListening(address)
             // Unbuffered: whoever started this server waits for the line.
             FileHandle.standardOutput.write(Data("listening on \(address)\n".utf8))
         }
-        let operators = application(.unixDomainSocket(path: socket.path)) { _ in socket.restrict() }
+        let operators = application(hub, .unixDomainSocket(path: socket.path)) { _ in socket.restrict() }
         let group = ServiceGroup(configuration: .init(services: [publicServer, operators], logger: quiet))
         try await group.run()
     }
@@ -52,14 +54,14 @@ struct HTTPService: Service {
     }
 
     private func application(
-        _ address: BindAddress, onServerRunning: @escaping @Sendable (any Channel) async -> Void
+        _ hub: SubscriptionHub, _ address: BindAddress, onServerRunning: @escaping @Sendable (any Channel) async -> Void
     ) -> some ApplicationProtocol {
         let router = Router(context: BasicRequestContext.self)
         addRoutes(router)
         let keys = KeyService(host: host, readDeadline: options.readDeadline)
         ClientRoutes(keys: keys).add(to: router)
         return Application(
-            router: router, server: .lean(keys: keys),
+            router: router, server: .lean(keys: keys, hub: hub),
             configuration: .init(address: address, serverName: nil), onServerRunning: onServerRunning,
             eventLoopGroupProvider: .singleton, logger: quiet)
     }

@@ -2,9 +2,9 @@ import Dispatch
 import Foundation
 import Synchronization
 
-/// The one writer of a space: a thread of its own that takes everything that is waiting, has it committed, and takes what
-/// came meanwhile. Many clients share one commit that way, and none waits longer than two.
-final class CommitLoop<Input: Sendable>: Sendable {
+/// A thread of its own that takes everything that is waiting, has it processed, and takes what came meanwhile: the one writer
+/// of a space (many clients share one commit that way, and none waits longer than two), or the one teller of its changes.
+package final class BatchLoop<Input: Sendable>: Sendable {
     private struct Queue {
         var waiting: [Input] = []
         var isClosed = false
@@ -13,15 +13,15 @@ final class CommitLoop<Input: Sendable>: Sendable {
     private let queue = Mutex(Queue())
     private let wakeUp = DispatchSemaphore(value: 0)
     private let ended = DispatchSemaphore(value: 0)
-    /// At most this many inputs in one commit.
+    /// At most this many inputs in one batch.
     private let batchLimit: Int
 
-    init(batchLimit: Int = 4096) {
+    package init(batchLimit: Int = 4096) {
         self.batchLimit = batchLimit
     }
 
     /// Starts the thread. `process` runs on it alone, with inputs in the order of their submission.
-    func start(name: String, process: @escaping @Sendable (ArraySlice<Input>) -> Void) {
+    package func start(name: String, process: @escaping @Sendable (ArraySlice<Input>) -> Void) {
         let thread = Thread { [self] in
             while let batch = next() {
                 var rest = batch[...]
@@ -38,7 +38,7 @@ final class CommitLoop<Input: Sendable>: Sendable {
     }
 
     /// False once the loop is closed.
-    func submit(_ input: Input) -> Bool {
+    package func submit(_ input: Input) -> Bool {
         let (isAccepted, wasEmpty) = queue.withLock { queue in
             guard !queue.isClosed else { return (false, false) }
             queue.waiting.append(input)
@@ -48,8 +48,8 @@ final class CommitLoop<Input: Sendable>: Sendable {
         return isAccepted
     }
 
-    /// Commits what was submitted before and ends the thread.
-    func close() {
+    /// Processes what was submitted before and ends the thread.
+    package func close() {
         let wasOpen = queue.withLock { queue in
             defer { queue.isClosed = true }
             return !queue.isClosed

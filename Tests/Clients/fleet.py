@@ -1,0 +1,64 @@
+"""Real servers for clients that are not ours: one pivot and some nodes, on free ports and folders of their own."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+
+import requests
+
+
+class Server:
+    """One `pivot` or `node` process."""
+
+    def __init__(self, program, binaries, arguments):
+        self.folder = tempfile.mkdtemp(prefix="gimbal-clients-")
+        self.process = subprocess.Popen(
+            [os.path.join(binaries, program), "--listen", "127.0.0.1:0", "--data", self.folder, *arguments],
+            stdout=subprocess.PIPE, stderr=open(self.folder + ".log", "w"), text=True)
+        line = self.process.stdout.readline()
+        if not line.startswith("listening on "):
+            raise RuntimeError(f"{program} said {line!r}: " + open(self.folder + ".log").read())
+        self.address = line.split()[-1]
+        self.url = "http://" + self.address
+        self.socket = "ws://" + self.address
+
+    def wait_until_ready(self):
+        while requests.get(self.url + "/_health/ready", timeout=5).status_code != 200:
+            time.sleep(0.05)
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait(20)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class Fleet:
+    def __init__(self, binaries, nodes=2):
+        self.servers = [Server("pivot", binaries, ["--sync", "things/*", "--sync", "settings", "--open-enrollment"])]
+        for _ in range(nodes):
+            self.servers.append(Server("node", binaries, ["--pivot", self.servers[0].url]))
+        for server in self.servers:
+            server.wait_until_ready()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for server in reversed(self.servers):
+            server.stop()
+
+    def wait_until_quiet(self):
+        """Every server holds the same, and nothing is on its way."""
+        paths = ["/things/*", "/settings"]
+        previous = None
+        while True:
+            seen = [
+                [(answer.status_code, answer.text) for answer in
+                 (requests.get(server.url + path, headers={"Gimbal-Read": "latest"}, timeout=10) for path in paths)]
+                for server in self.servers]
+            if seen == previous and all(state == seen[0] for state in seen):
+                return
+            previous = seen
+            time.sleep(0.2)

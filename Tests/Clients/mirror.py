@@ -1,0 +1,58 @@
+"""Keeps mirrors of collections and keys by subscription, as any client of the ooo protocol would: a snapshot, then RFC 6902
+patches applied by a library that is not ours. At every quiet point each mirror has to be what GET answers."""
+
+import asyncio
+import copy
+import json
+import random
+
+import jsonpatch
+import websockets
+
+
+class Mirror:
+    def __init__(self, server, key, rng):
+        self.server, self.key, self.rng = server, key, rng
+        self.data, self.version = None, None
+        self.snapshots = self.patches = self.reconnects = self.resumed = 0
+        self.wanted = asyncio.Event()
+        self.wanted.set()
+        self.connection = None
+
+    async def run(self):
+        while True:
+            await self.wanted.wait()
+            query = f"?v={self.version}" if self.version else ""
+            resuming, first = self.version is not None, True
+            protocols = ["bearer", "token"] if self.rng.random() < 0.5 else None
+            try:
+                async with websockets.connect(
+                        f"{self.server.socket}/{self.key}{query}", subprotocols=protocols, max_size=None,
+                        compression=None) as self.connection:
+                    async for frame in self.connection:
+                        assert isinstance(frame, bytes), "frames are binary"
+                        message = json.loads(frame)
+                        if resuming and first and not message["snapshot"]:
+                            self.resumed += 1
+                        first = False
+                        self.apply(message)
+            except websockets.ConnectionClosed:
+                pass
+            self.reconnects += 1
+
+    def apply(self, message):
+        if message["snapshot"]:
+            self.data = message["data"]
+            self.snapshots += 1
+        else:
+            self.data = jsonpatch.apply_patch(copy.deepcopy(self.data), message["data"])
+            self.patches += 1
+        self.version = message["version"]
+
+    async def disconnect(self, seconds):
+        """Goes away for a while, keeping what it has."""
+        self.wanted.clear()
+        if self.connection:
+            await self.connection.close()
+        await asyncio.sleep(seconds)
+        self.wanted.set()
