@@ -145,6 +145,8 @@ public struct DeadLetter: Hashable, Sendable {
     public var operation: PendingOperation
     public var reason: String
 
+    public var dot: Dot { Dot(replica: replica, sequence: operation.sequence) }
+
     public init(replica: ReplicaID, operation: PendingOperation, reason: String) {
         self.replica = replica
         self.operation = operation

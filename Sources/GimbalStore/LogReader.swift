@@ -48,7 +48,7 @@ struct LogReader: Sendable {
         return end.map { Stretch(entries: entries, checkpoint: $0) }
     }
 
-    private func firstCheckpoint(after position: UInt64, _ loader: SpaceLoader) throws(StoreError) -> Checkpoint? {
+    func firstCheckpoint(after position: UInt64, _ loader: SpaceLoader) throws(StoreError) -> Checkpoint? {
         var found: Checkpoint?
         try loader.scan(from: RecordKey.number(position + 1), until: nil, in: .checkpoints, "checkpoints") {
             _, value throws(WireError) in

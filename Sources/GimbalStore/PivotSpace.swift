@@ -82,6 +82,10 @@ public final class PivotSpace: SpaceStore {
         try reading.scan(pattern, after: after, visit)
     }
 
+    public func explain(_ path: Path, depth: UInt64) throws(StoreError) -> Explanation {
+        try Explainer(engine: engine).explain(path, try state(path), depth: depth)
+    }
+
     private var reading: SpaceReading { SpaceReading(engine: engine, cache: cache, hasOverlays: false) }
 
     public func subscribe(_ listener: @escaping @Sendable ([Path]) -> Void) {

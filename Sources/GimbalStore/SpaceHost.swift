@@ -109,6 +109,10 @@ public final class AwaitedSpace: SpaceStore {
     }
     public func state(_ path: Path) throws(StoreError) -> PathState? { nil }
     public func scan(_ pattern: Pattern, after: Path?, _ visit: (VisibleEntry) -> Bool) throws(StoreError) {}
+    public func explain(_ path: Path, depth: UInt64) throws(StoreError) -> Explanation {
+        Explanation(path: path, standing: [], superseded: [], searchedFrom: 1)
+    }
+    public var records: SpaceRecords { SpaceRecords() }
     public func subscribe(_ listener: @escaping @Sendable ([Path]) -> Void) {}
     public func close() {}
 }

@@ -20,6 +20,12 @@ public protocol SpaceStore: AnyObject, Sendable {
     /// Calls `visit` for each path that matches and shows something, in the order of paths, until it returns false.
     func scan(_ pattern: Pattern, after: Path?, _ visit: (VisibleEntry) -> Bool) throws(StoreError)
 
+    /// Why a path shows what it shows, searching the last `depth` entries of the log: for a person's question, not for reads.
+    func explain(_ path: Path, depth: UInt64) throws(StoreError) -> Explanation
+
+    /// What the space says about itself, as far as it is known here.
+    var records: SpaceRecords { get }
+
     /// Paths whose visible state changed, commit by commit.
     func subscribe(_ listener: @escaping @Sendable ([Path]) -> Void)
 

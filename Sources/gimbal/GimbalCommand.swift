@@ -13,6 +13,7 @@ struct GimbalCommand: AsyncParsableCommand {
         version: GimbalVersion.current,
         subcommands: [
             KeyCommand.self, StatusCommand.self, GetCommand.self, SetCommand.self, PushCommand.self, DeleteCommand.self,
-            ListCommand.self, ExportCommand.self, VerifyCommand.self,
+            ListCommand.self, ExplainCommand.self, ResolveCommand.self, DeadLettersCommand.self, ExportCommand.self,
+            VerifyCommand.self,
         ])
 }

@@ -2,6 +2,7 @@ import ArgumentParser
 import AsyncHTTPClient
 import Foundation
 import GimbalStore
+import GimbalWire
 import NIOCore
 import NIOHTTP1
 
@@ -47,6 +48,11 @@ struct Server {
         var body: ByteBuffer
 
         var text: String { String(buffer: body) }
+
+        /// As it was written, numbers included.
+        var json: JSONValue {
+            get throws { try JSONValue(parsing: Array(body.readableBytesView)) }
+        }
     }
 
     /// Sends a request and reads the whole answer; throws what the server refuses.

@@ -10,6 +10,7 @@ import NIOPosix
 /// with something that the lean path does not know.
 struct ClientRoutes: Sendable {
     let keys: KeyService
+    let explorer: ExplorerRoutes
 
     private static let allowed = "GET, HEAD, POST, PATCH, DELETE"
 
@@ -21,6 +22,7 @@ struct ClientRoutes: Sendable {
         router.get("/_pivot/version") { _, _ in
             jsonResponse(["protocol": GimbalVersion.protocol, "package": "gimbal", "version": GimbalVersion.current])
         }
+        explorer.add(to: router)
         for method in [HTTPRequest.Method.get, .head, .post, .patch, .delete] {
             router.on("**", method: method) { request, context in try await answer(request, context) }
         }
@@ -56,6 +58,7 @@ struct ClientRoutes: Sendable {
             case .delete: .delete
             default: .post
             }
+        if request.method == .get, request.uri.queryParameters["siblings"] == "1" { return try await siblings(key, request) }
         var body: ByteBuffer?
         if method == .post || method == .patch {
             body = try await request.body.collect(upTo: KeyService.maximumBodyBytes)
@@ -65,6 +68,31 @@ struct ClientRoutes: Sendable {
             keys.answer(keyRequest, timers: MultiThreadedEventLoopGroup.singleton.any()) { continuation.resume(returning: $0) }
         }
         return response(answer, isHead: request.method == .head)
+    }
+
+    /// A key with the concurrent writes that lost, each with its author.
+    private func siblings(_ key: String, _ request: Request) async throws -> Response {
+        guard let path = Path(key) else { return response(KeyService.invalidPath) }
+        guard !path.isReserved else { return response(KeyService.reservedPath) }
+        let home = keys.host.home(of: path)
+        guard home.store.isReady else { return response(KeyService.notReady) }
+        let freshness = await refresh(home, request)
+        if freshness == .local, preference(request) == .latest { return response(KeyService.pivotAway) }
+        let description = ExplanationJSON(records: home.store.records)
+        guard let value = description.siblings(path, try home.store.state(path)) else {
+            return refusal(.notFound, "not-found", "ooo: empty key")
+        }
+        var response = json(value)
+        response.headers[.gimbalFreshness] = freshness.rawValue
+        return response
+    }
+
+    private func refresh(_ home: SpaceHost.Replicated, _ request: Request) async -> Freshness {
+        await withCheckedContinuation { continuation in
+            keys.refresh(home, preference(request), MultiThreadedEventLoopGroup.singleton.any()) {
+                continuation.resume(returning: $0)
+            }
+        }
     }
 
     private func preference(_ request: Request) -> ReadPreference {
@@ -109,12 +137,7 @@ struct ClientRoutes: Sendable {
         var freshness = Freshness.pivot
         for home in keys.host.homes(of: pattern) {
             guard home.store.isReady else { return response(KeyService.notReady) }
-            let found = await withCheckedContinuation { continuation in
-                keys.refresh(home, preference(request), MultiThreadedEventLoopGroup.singleton.any()) {
-                    continuation.resume(returning: $0)
-                }
-            }
-            if found == .local { freshness = .local }
+            if await refresh(home, request) == .local { freshness = .local }
         }
         if freshness == .local, preference(request) == .latest { return response(KeyService.pivotAway) }
         let list = try KeyList(pattern, in: keys.host, limit: limit.value, after: cursor.value)

@@ -20,6 +20,7 @@ struct LeanChannel: ServerChildChannel, HTTPChannelHandler {
             let http = HTTPHandlers()
             try pipeline.addHandlers(http.encoder, http.decoder)
             try pipeline.addHandler(LeanHandler(keys: keys, hub: hub, http: http))
+            try pipeline.addHandler(Compression.handler())
             try pipeline.addHandler(HTTP1ToHTTPServerCodec(secure: false))
             try pipeline.addHandler(HTTPConnectionStateHandler(idleTimeout: nil, logger: logger))
             return try NIOAsyncChannel(

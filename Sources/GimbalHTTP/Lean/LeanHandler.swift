@@ -37,6 +37,8 @@ final class LeanHandler: ChannelDuplexHandler, RemovableChannelHandler {
     private var isInRead = false
     private var needsFlush = false
     private var hasForwarded = false
+    /// Whether the request that is answered here came from a page of another origin.
+    private var isCrossOrigin = false
 
     init(keys: KeyService, hub: SubscriptionHub, http: HTTPHandlers) {
         self.keys = keys
@@ -127,10 +129,11 @@ final class LeanHandler: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     private func begin(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
+        isCrossOrigin = head.headers.contains(name: "origin")
         if head.headers.contains(name: "upgrade") { return beginUpgrade(head, context) }
         guard let request = LeanRequest.keyRequest(head) else {
             state = .forwarding(isRequestEnded: false, isAnswered: false)
-            return forward(.head(head), context)
+            return forward(.head(Compression.request(head)), context)
         }
         if let length = head.headers.first(name: "content-length").flatMap({ Int($0) }), length > KeyService.maximumBodyBytes {
             return refuseTooLarge(context)
@@ -190,7 +193,7 @@ final class LeanHandler: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     private func write(_ answer: KeyAnswer, isKeptAlive: Bool, isHead: Bool, _ context: ChannelHandlerContext) {
-        let head = LeanResponse.head(answer, isKeptAlive: isKeptAlive)
+        let head = LeanResponse.head(answer, isKeptAlive: isKeptAlive, isCrossOrigin: isCrossOrigin)
         context.write(wrapOutboundOut(.head(head)), promise: nil)
         if let body = answer.body, !isHead { context.write(wrapOutboundOut(.body(.byteBuffer(body))), promise: nil) }
         if isKeptAlive {

@@ -35,7 +35,7 @@ enum LeanRequest {
 
 /// The heads of lean answers.
 enum LeanResponse {
-    static func head(_ answer: KeyAnswer, isKeptAlive: Bool) -> HTTPResponseHead {
+    static func head(_ answer: KeyAnswer, isKeptAlive: Bool, isCrossOrigin: Bool) -> HTTPResponseHead {
         var headers = HTTPHeaders()
         headers.reserveCapacity(5)
         if let body = answer.body {
@@ -46,6 +46,10 @@ enum LeanResponse {
         }
         if let freshness = answer.freshness { headers.add(name: "Gimbal-Freshness", value: freshness.rawValue) }
         if let code = answer.errorCode { headers.add(name: "Gimbal-Error", value: code) }
+        if isCrossOrigin {
+            headers.add(name: "Access-Control-Allow-Origin", value: "*")
+            headers.add(name: "Access-Control-Expose-Headers", value: CrossOrigin.exposedHeaders)
+        }
         if !isKeptAlive { headers.add(name: "Connection", value: "close") }
         return HTTPResponseHead(version: .http1_1, status: HTTPResponseStatus(statusCode: answer.status), headers: headers)
     }

@@ -37,9 +37,6 @@ struct PivotRoutes: Sendable {
         router.get("/_pivot/v1/spaces") { _, _ in
             jsonResponse(["spaces": [space.hex]])
         }
-        router.get("/_pivot/health/nodes") { _, _ in
-            jsonResponse(health.entries(logEnd: pivot.place.position))
-        }
         // Another space's routes, signed or not.
         for method in [HTTPRequest.Method.get, .post] {
             router.on("/_pivot/v1/spaces/:space/:route", method: method) { _, _ in

@@ -14,18 +14,23 @@ struct HTTPService: Service {
     let host: SpaceHost
     let folder: DataFolder
     let logger: Logger
+    let held: @Sendable () -> OperatorRoutes.Held
+    let nodes: @Sendable () -> [PivotHealth.Entry]
     let addRoutes: @Sendable (Router<BasicRequestContext>) -> Void
     let onListening: @Sendable (String) -> Void
 
     init(
         options: ServerOptions, host: SpaceHost, folder: DataFolder, logger: Logger,
-        addRoutes: @escaping @Sendable (Router<BasicRequestContext>) -> Void,
+        held: @escaping @Sendable () -> OperatorRoutes.Held, nodes: @escaping @Sendable () -> [PivotHealth.Entry] = { [] },
+        addRoutes: @escaping @Sendable (Router<BasicRequestContext>) -> Void = { _ in },
         onListening: @escaping @Sendable (String) -> Void = { _ in }
     ) {
         self.options = options
         self.host = host
         self.folder = folder
         self.logger = logger
+        self.held = held
+        self.nodes = nodes
         self.addRoutes = addRoutes
         self.onListening = onListening
     }
@@ -57,9 +62,15 @@ struct HTTPService: Service {
         _ hub: SubscriptionHub, _ address: BindAddress, onServerRunning: @escaping @Sendable (any Channel) async -> Void
     ) -> some ApplicationProtocol {
         let router = Router(context: BasicRequestContext.self)
+        router.add(middleware: CrossOrigin.middleware)
+        router.add(middleware: CrossOrigin.Exposure())
         addRoutes(router)
+        router.get("/_pivot/health/nodes") { [nodes] _, _ in jsonResponse(nodes()) }
+        OperatorRoutes(held: held).add(to: router)
+        InsightRoutes(host: host, held: held).add(to: router)
         let keys = KeyService(host: host, readDeadline: options.readDeadline)
-        ClientRoutes(keys: keys).add(to: router)
+        let explorer = ExplorerRoutes(options: options, host: host, hub: hub, held: held, nodes: nodes)
+        ClientRoutes(keys: keys, explorer: explorer).add(to: router)
         return Application(
             router: router, server: .lean(keys: keys, hub: hub),
             configuration: .init(address: address, serverName: nil), onServerRunning: onServerRunning,

@@ -4,6 +4,7 @@ import GimbalCRDT
 import GimbalReplication
 import GimbalSigning
 import GimbalStore
+import GimbalWire
 import Hummingbird
 import Logging
 import NIOCore
@@ -32,11 +33,10 @@ public enum PivotServer {
         let host = SpaceHost(replicated: [.init(store: led.space)], local: local.space)
         defer { host.close() }
         let routes = PivotRoutes(pivot: led.space, isEnrollmentOpen: options.isEnrollmentOpen, logger: logger)
-        let operatorRoutes = OperatorRoutes { .pivot(led.space) }
-        let service = HTTPService(options: options, host: host, folder: folder, logger: logger) { router in
-            routes.add(to: router)
-            operatorRoutes.add(to: router)
-        }
+        let service = HTTPService(
+            options: options, host: host, folder: folder, logger: logger, held: { .pivot(led.space) },
+            nodes: { routes.health.entries(logEnd: led.space.place.position) },
+            addRoutes: { router in routes.add(to: router) })
         try await ServerLog.runUntilStopped([service], logger)
     }
 }
@@ -64,13 +64,10 @@ public enum NodeServer {
         let session = try NodeSession(
             folder: folder, host: host, http: http, pivotURL: pivotURL, space: options.space, options: options.storeOptions,
             address: { listening.withLock { $0 } }, logger: logger)
-        let operatorRoutes = OperatorRoutes { session.node.map { .node($0) } ?? .none(session.fault) }
-        let service = HTTPService(options: options, host: host, folder: folder, logger: logger) { router in
-            router.get("/_pivot/health/nodes") { _, _ in jsonResponse([String]()) }
-            operatorRoutes.add(to: router)
-        } onListening: { address in
-            listening.withLock { $0 = address }
-        }
+        let service = HTTPService(
+            options: options, host: host, folder: folder, logger: logger,
+            held: { session.node.map { .node($0) } ?? .none(session.fault) },
+            onListening: { address in listening.withLock { $0 = address } })
         do {
             try await ServerLog.runUntilStopped([service, session], logger)
         } catch {

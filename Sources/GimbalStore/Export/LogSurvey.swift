@@ -50,37 +50,9 @@ struct LogSurvey {
             positions.append(position)
             authors.insert(header.replica.author)
         }
-        for (index, path) in try Self.records(in: sealed) {
+        for (index, path) in try sealed.shownPaths(where: { $0.first == UInt8(ascii: "_") }) {
             records.append(RecordPlace(path: path, position: position, dot: header.dot(at: index)))
         }
-    }
-
-    /// Shown operations on reserved paths, by their place in the delta. The log is this server's own and was verified when it
-    /// was written.
-    private static func records(in sealed: SealedDelta) throws(WireError) -> [(index: Int, path: Path)] {
-        var records: [(index: Int, path: Path)] = []
-        var reader = CBORReader(sealed.bytes)
-        try reader.array(of: 2)
-        _ = try SignedPayload(from: &reader)
-        var index = 0
-        for _ in 0..<(try reader.arrayCount(upTo: Limits.hardMaximumOperationsPerDelta, "operations in a delta")) {
-            var item = CBORReader(sealed.bytes, in: try reader.skip())
-            _ = try item.arrayCount(upTo: 6, "fields of an operation")
-            if try item.nextMajorType() == 2 {
-                _ = try item.byteStringRange()
-                index += try item.count(upTo: Limits.hardMaximumOperationsPerDelta, "leaves covered")
-                continue
-            }
-            _ = try item.unsigned()
-            _ = try item.unsigned()
-            let name = try item.textRange()
-            if sealed.bytes[name].first == UInt8(ascii: "_") {
-                guard let path = Path(sealed.bytes[name]) else { throw WireError(.badPath, at: name.lowerBound) }
-                records.append((index, path))
-            }
-            index += 1
-        }
-        return records
     }
 }
 

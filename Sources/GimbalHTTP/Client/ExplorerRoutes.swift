@@ -1,0 +1,172 @@
+import Foundation
+import GimbalCRDT
+import GimbalReplication
+import GimbalStore
+import HTTPTypes
+import Hummingbird
+import NIOCore
+
+/// `/`: the page, and with `?api=` what explorers of the ooo protocol ask.
+struct ExplorerRoutes: Sendable {
+    let options: ServerOptions
+    let host: SpaceHost
+    let hub: SubscriptionHub
+    let held: @Sendable () -> OperatorRoutes.Held
+    let nodes: @Sendable () -> [PivotHealth.Entry]
+
+    func add<Context: RequestContext>(to router: Router<Context>) {
+        for method in [HTTPRequest.Method.get, .head] {
+            router.on("/", method: method) { request, _ in try answer(request) }
+        }
+    }
+
+    private func answer(_ request: Request) throws -> Response {
+        switch request.uri.queryParameters["api"] {
+        case "keys": try keys(request)
+        case "info": Self.lines(info)
+        case "filters": Self.lines(filters)
+        case "state": Self.lines(state)
+        case "pivot": Self.lines(pivot)
+        case "endpoints", "proxies", "orphan-keys": Self.lines([String]())
+        default: WebPage.response
+        }
+    }
+
+    /// JSON and a line end.
+    private static func lines(_ value: some Encodable) -> Response {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = .withoutEscapingSlashes
+        var body = (try? encoder.encode(value)) ?? Data("null".utf8)
+        body.append(UInt8(ascii: "\n"))
+        return Response(
+            status: .ok, headers: [.contentType: "application/json"], body: ResponseBody(byteBuffer: ByteBuffer(bytes: body)))
+    }
+
+    // MARK: Keys
+
+    private struct Keys: Encodable {
+        var keys: [String] = []
+        var total = 0
+        var page: Int
+        var limit: Int
+        var filter: String
+    }
+
+    private func keys(_ request: Request) throws -> Response {
+        let query = request.uri.queryParameters
+        let filter = query["filter"].map(String.init) ?? ""
+        let page = max(1, query["page"].flatMap { Int($0) } ?? 1)
+        let limit = min(500, max(1, query["limit"].flatMap { Int($0) } ?? 50))
+        let glob = filter.contains("*") ? Pattern(filter) : nil
+        guard glob != nil || !filter.contains("*") else {
+            return refusal(.badRequest, "bad-pattern", "a prefix or a pattern such as things/* expected")
+        }
+        var keys = Keys(page: page, limit: limit, filter: filter)
+        let (first, overflow) = (page - 1).multipliedReportingOverflow(by: limit)
+        try host.scan(glob ?? .everything) { entry in
+            guard glob != nil || entry.path.bytes.starts(with: filter.utf8) else { return }
+            if !overflow, keys.total >= first, keys.keys.count < limit { keys.keys.append(entry.path.description) }
+            keys.total += 1
+        }
+        return Self.lines(keys)
+    }
+
+    // MARK: The server
+
+    private struct Info: Encodable {
+        var name: String
+        var address: String
+        /// Nanoseconds; 0 means none.
+        var deadline: Int64 = 0
+        var readTimeout: Int64 = 0
+        var writeTimeout: Int64 = 15_000_000_000
+        var readHeaderTimeout: Int64 = 0
+        var idleTimeout: Int64 = 0
+        var forcePatch = false
+        var noPatch = false
+        var `static` = false
+        var silence = true
+        var workers: Int
+        var tick: Int64 = 1_000_000_000
+    }
+
+    private var info: Info {
+        Info(
+            name: "gimbal \(role)", address: "\(options.host):\(options.port)",
+            workers: ProcessInfo.processInfo.activeProcessorCount)
+    }
+
+    private var role: String { if case .pivot = held() { "pivot" } else { "node" } }
+
+    private struct Filters: Encodable {
+        struct Filter: Encodable {
+            var path: String
+            var type = "open"
+            var canRead = true
+            var canWrite = true
+            var canDelete = true
+            var isGlob: Bool
+        }
+
+        var paths: [String]
+        var filters: [Filter]
+    }
+
+    private var patterns: [Pattern] { host.replicated.flatMap(\.store.records.settings.patterns) }
+
+    private var filters: Filters {
+        Filters(
+            paths: patterns.map(\.description),
+            filters: patterns.map { Filters.Filter(path: $0.description, isGlob: $0.isGlob) })
+    }
+
+    private struct State: Encodable {
+        struct Pool: Encodable {
+            var key: String
+            var connections: Int
+        }
+
+        var pools: [Pool]
+        var totalConnections: Int
+    }
+
+    private var state: State {
+        let pools = hub.connections.map { State.Pool(key: $0.name, connections: $0.connections) }
+        return State(pools: pools, totalConnections: pools.reduce(0) { $0 + $1.connections })
+    }
+
+    // MARK: Its place in the fleet
+
+    private struct PivotState: Encodable {
+        var role: String
+        var pivotIP: String
+        var nodes: [PivotHealth.Entry]
+        var syncedKeys: [String]
+        var pivotHealthy: Bool
+        var pivotProtocol: String?
+        var pivotCompatible: Bool?
+    }
+
+    private var pivot: PivotState {
+        let isHealthy =
+            switch held() {
+            case .pivot: true
+            case .node(let node): node.isReady && node.fault == nil
+            case .none: false
+            }
+        return PivotState(
+            role: role, pivotIP: options.pivotURL ?? "", nodes: nodes(), syncedKeys: patterns.map(\.description),
+            pivotHealthy: isHealthy, pivotProtocol: isHealthy ? GimbalVersion.protocol : nil,
+            pivotCompatible: isHealthy ? true : nil)
+    }
+}
+
+/// The page at `/`: one file, in the program.
+enum WebPage {
+    static var response: Response {
+        Response(
+            status: .ok,
+            headers: [.contentType: "text/html; charset=utf-8", .cacheControl: "no-cache"],
+            body: ResponseBody(byteBuffer: ByteBuffer(bytes: PackageResources.index_html)))
+    }
+}

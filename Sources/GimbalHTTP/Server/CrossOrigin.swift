@@ -1,0 +1,26 @@
+import HTTPTypes
+import Hummingbird
+
+/// Pages of any origin may use the client API, as with every server of the ooo protocol: what keeps strangers out is the
+/// client's authentication, and until there is one the loopback address.
+enum CrossOrigin {
+    static let exposedHeaders = "Gimbal-Error, Gimbal-Freshness, Gimbal-Cursor"
+
+    static var middleware: CORSMiddleware<BasicRequestContext> {
+        CORSMiddleware(
+            allowOrigin: .all, allowHeaders: [.authorization, .contentType, .gimbalRead],
+            allowMethods: [.get, .post, .delete, .put, .patch], exposedHeaders: [exposedHeaders], maxAge: .hours(24))
+    }
+
+    /// Hummingbird names the exposed headers only to a preflight; browsers look for them in the answer itself.
+    struct Exposure: RouterMiddleware {
+        func handle(
+            _ request: Request, context: BasicRequestContext,
+            next: (Request, BasicRequestContext) async throws -> Response
+        ) async throws -> Response {
+            var response = try await next(request, context)
+            if request.headers[.origin] != nil { response.headers[.accessControlExposeHeaders] = exposedHeaders }
+            return response
+        }
+    }
+}

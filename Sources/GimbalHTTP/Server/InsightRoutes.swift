@@ -1,0 +1,152 @@
+import GimbalCRDT
+import GimbalReplication
+import GimbalStore
+import GimbalWire
+import HTTPTypes
+import Hummingbird
+import NIOCore
+
+/// What a person wants to know about single keys and about writes that were refused.
+struct InsightRoutes: Sendable {
+    let host: SpaceHost
+    let held: @Sendable () -> OperatorRoutes.Held
+
+    /// How many of the log's last entries an explanation searches unless it is told.
+    private static let defaultDepth: UInt64 = 100_000
+
+    func add<Context: RequestContext>(to router: Router<Context>) {
+        router.get("/_gimbal/explain") { request, _ in try explain(request) }
+        router.get("/_gimbal/deadletters") { _, _ in
+            json(.array(try letters().map(describe)))
+        }
+        router.post("/_gimbal/deadletters/:id/retry") { _, context in try await retry(context) }
+        router.delete("/_gimbal/deadletters/:id") { _, context in
+            guard let node = node, let letter = try letter(context) else { return unknownLetter }
+            try node.drop(letter)
+            return Response(status: .noContent)
+        }
+    }
+
+    // MARK: Explanations
+
+    private func explain(_ request: Request) throws -> Response {
+        let query = request.uri.queryParameters
+        guard let path = query["key"].flatMap({ Path(String($0)) }) else {
+            return refusal(.badRequest, "invalid-path", "key=PATH expected")
+        }
+        let depth = query["depth"].flatMap { UInt64($0) } ?? Self.defaultDepth
+        let store = host.home(of: path).store
+        return json(ExplanationJSON(records: store.records).value(try store.explain(path, depth: depth)))
+    }
+
+    // MARK: Dead letters
+
+    private var node: NodeSpace? { if case .node(let node) = held() { node } else { nil } }
+
+    private var unknownLetter: Response { refusal(.notFound, "not-found", "no such dead letter") }
+
+    private func letters() throws -> [DeadLetter] { try node?.deadLetters() ?? [] }
+
+    private func letter(_ context: some RequestContext) throws -> DeadLetter? {
+        let id = context.parameters.get("id")
+        return try letters().first { Self.id($0) == id }
+    }
+
+    private static func id(_ letter: DeadLetter) -> String {
+        "\(String(letter.replica.incarnation, radix: 16))-\(letter.operation.sequence)"
+    }
+
+    private func retry(_ context: some RequestContext) async throws -> Response {
+        guard let node, let letter = try letter(context) else { return unknownLetter }
+        if case .failure(let failure) = try await node.retry(letter), failure != .notFound {
+            let answer = KeyService.answer(failure)
+            return refusal(.init(code: answer.status), failure.rawValue, answer.body.map { String(buffer: $0) } ?? "")
+        }
+        return Response(status: .noContent)
+    }
+
+    private func describe(_ letter: DeadLetter) -> JSONValue {
+        let operation = letter.operation
+        var value: JSONValue = .null
+        let kind: String
+        switch operation.action {
+        case .assign(let bytes, _): (kind, value) = ("assign", ExplanationJSON.parsed(bytes))
+        case .put(let bytes, _): (kind, value) = ("put", ExplanationJSON.parsed(bytes))
+        case .clear: kind = "clear"
+        case .remove: kind = "remove"
+        }
+        return .object([
+            ("id", .string(Self.id(letter))), ("path", .string(operation.path.description)), ("kind", .string(kind)),
+            ("reason", .string(letter.reason)), ("stamp", .number("\(operation.stamp.nanoseconds)")), ("value", value),
+        ])
+    }
+}
+
+/// An explanation, or a key with its siblings, as JSON.
+struct ExplanationJSON {
+    let records: SpaceRecords
+
+    func value(_ explanation: Explanation) -> JSONValue {
+        .object([
+            ("path", .string(explanation.path.description)),
+            ("type", .string(explanation.path.isRegister ? "register" : "member")),
+            ("reason", .string(explanation.reason.rawValue)),
+            ("standing", .array(explanation.standing.map(event))),
+            ("superseded", .array(explanation.superseded.map(event))),
+            ("searchedFrom", .number("\(explanation.searchedFrom)")),
+        ])
+    }
+
+    private func event(_ event: Explanation.Event) -> JSONValue {
+        .object(
+            author(event.dot) + [
+                ("kind", .string(event.kind.rawValue)),
+                ("stamp", Self.number(event.stamp?.nanoseconds)),
+                ("effectiveStamp", .number("\(event.effectiveStamp.nanoseconds)")),
+                ("position", Self.number(event.position)),
+                ("acceptedMilliseconds", Self.number(event.acceptedMilliseconds)),
+                ("skewMilliseconds", Self.number(event.skewMilliseconds)),
+                ("value", event.value.map(Self.parsed) ?? .null),
+                ("supersededBy", event.supersededBy.map { .object(author($0)) } ?? .null),
+            ])
+    }
+
+    /// Who wrote an operation. Whoever is no member is the pivot.
+    private func author(_ dot: Dot) -> [(name: String, value: JSONValue)] {
+        [
+            ("author", .string(dot.replica.author.hex)),
+            ("name", .string(records.members[dot.replica.author]?.name ?? "pivot")),
+            ("incarnation", .string(String(dot.replica.incarnation, radix: 16))),
+            ("sequence", .number("\(dot.sequence)")),
+        ]
+    }
+
+    /// `GET KEY?siblings=1`: what the key shows, who wrote it, and the concurrent writes that lost.
+    func siblings(_ path: Path, _ state: PathState?) -> JSONValue? {
+        guard let state, let shown = state.visible else { return nil }
+        var siblings: [Write] = []
+        if case .member(let member) = state { siblings = member.siblings }
+        return .object(
+            meta(path, shown) + [
+                ("siblings", .array(siblings.map { .object(meta(path, $0)) }))
+            ])
+    }
+
+    private func meta(_ path: Path, _ write: Write) -> [(name: String, value: JSONValue)] {
+        let entry = VisibleEntry(path: path, write: write)
+        return [
+            ("created", .number("\(entry.created)")), ("updated", .number("\(entry.updated)")),
+            ("index", .string(path.index)), ("path", .string(path.description)), ("data", Self.parsed(entry.value)),
+        ] + author(write.dot)
+    }
+
+    static func parsed(_ bytes: [UInt8]) -> JSONValue { (try? JSONValue(parsing: bytes)) ?? .null }
+
+    private static func number(_ value: (some BinaryInteger)?) -> JSONValue { value.map { .number("\($0)") } ?? .null }
+}
+
+func json(_ value: JSONValue) -> Response {
+    Response(
+        status: .ok, headers: [.contentType: "application/json"],
+        body: ResponseBody(byteBuffer: ByteBuffer(bytes: value.write())))
+}
