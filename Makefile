@@ -3,9 +3,9 @@
 SWIFT_FLAGS ?= -c release
 BINARIES = .build/release
 PREFIX ?= /usr/local
-PACKAGES = librocksdb-dev libsodium-dev pkg-config curl
+PACKAGES = librocksdb-dev libsodium-dev pkg-config curl python3-venv
 
-.PHONY: demo test test-core build bench format lint install packages clean
+.PHONY: demo test test-core clients build bench format lint install packages clean
 
 build: packages
 	swift build $(SWIFT_FLAGS)
@@ -29,8 +29,13 @@ demo: packages
 
 # All that must pass.
 test: packages lint
-	swift build $(SWIFT_FLAGS)
+	swift build $(SWIFT_FLAGS) --build-tests
+	Tests/Clients/run.sh $(BINARIES)
 	swift test $(SWIFT_FLAGS)
+
+# Clients that are not ours (Python) against real servers.
+clients: build
+	Tests/Clients/run.sh $(BINARIES)
 
 # The core alone: CRDTs, bytes, signatures, replication, storage. Builds in seconds, without the server packages.
 test-core: packages

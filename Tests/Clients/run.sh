@@ -1,0 +1,9 @@
+#!/bin/sh
+# Clients that are not ours against real servers: Tests/Clients/run.sh BINARIES
+set -eu
+
+here=$(cd "$(dirname "$0")" && pwd)
+python=$("$here/../venv.sh" clients "$here/requirements.txt")
+export PYTHONDONTWRITEBYTECODE=1
+"$python" "$here/check_mirrors.py" "$1"
+"$python" "$here/check_readers.py" "$1"
