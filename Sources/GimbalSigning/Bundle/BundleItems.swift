@@ -60,6 +60,9 @@ public enum BundleItem: Hashable, Sendable {
         return writer.bytes
     }
 
+    /// Whether an item's bytes are those of an end item, as far as their kind goes.
+    static func isEnd(_ bytes: [UInt8]) -> Bool { bytes.starts(with: [0x84, UInt8(Kind.end)]) }
+
     /// Decodes one item of a file, in `bytes` alone.
     ///
     /// - Parameter isFirst: whether it is the file's first: a head there, anything else after it.

@@ -8,7 +8,6 @@ struct BundleSource {
     /// Where in the buffer the next item begins.
     private var start = 0
     private var isAtEnd = false
-    private let hash = RunningHash()
     /// Where the next item begins, in bytes from the start of the file.
     private(set) var offset = 0
     private(set) var isUnreadable = false
@@ -49,12 +48,6 @@ struct BundleSource {
         offset += item.count
         return item
     }
-
-    /// Counts an item in.
-    func addToHash(_ item: [UInt8]) { hash.update(item) }
-
-    /// Of all items that were counted in; ask once.
-    func hashValue() -> Digest { hash.value() }
 
     mutating func isExhausted() -> Bool { start == buffer.count && !fill() }
 }

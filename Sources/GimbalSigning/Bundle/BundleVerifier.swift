@@ -1,8 +1,8 @@
 import GimbalCRDT
 import GimbalWire
 
-/// Verifies a bundle with nothing but its bytes: no server, network or data folder. Streams: what it holds grows with the
-/// numbers of replicas and members, not with the file.
+/// Verifies a bundle with nothing but its bytes: no server, network or data folder. Streams, on all cores: what it holds
+/// grows with the numbers of replicas and members, not with the file.
 ///
 /// Proven are: the root's word for the pivot, the pivot's for the checkpoint, each delta's signature and the operations that
 /// it shows, each entry's place in the log up to the checkpoint, the membership and grants of each author at that place, and
@@ -13,7 +13,9 @@ public struct BundleVerifier {
     private let expectedSpace: SpaceID?
     private let visit: (ProvenOperation) -> Void
     private var report = BundleReport()
-    private var source: BundleSource
+    private var items: PreparedItems
+    /// Of the items before the end.
+    private let hash = RunningHash()
     private var records = BundleRecords()
     /// Working keys that the root certified.
     private var pivots: Set<AuthorID> = []
@@ -51,43 +53,44 @@ public struct BundleVerifier {
         expectedSpace: SpaceID? = nil, read: @escaping () throws -> [UInt8]?,
         visit: @escaping (ProvenOperation) -> Void = { _ in }
     ) -> BundleReport {
-        var verifier = BundleVerifier(expectedSpace: expectedSpace, source: BundleSource(read: read), visit: visit)
+        let items = PreparedItems(BundleSource(read: read))
+        var verifier = BundleVerifier(expectedSpace: expectedSpace, items: items, visit: visit)
         verifier.run()
         return verifier.report
     }
 
-    private init(expectedSpace: SpaceID?, source: BundleSource, visit: @escaping (ProvenOperation) -> Void) {
+    private init(expectedSpace: SpaceID?, items: PreparedItems, visit: @escaping (ProvenOperation) -> Void) {
         self.expectedSpace = expectedSpace
-        self.source = source
+        self.items = items
         self.visit = visit
     }
 
     private mutating func run() {
         do throws(WireError) {
-            let item = try nextItem(isFirst: true)
-            try head(item)
-            while try take(nextItem(isFirst: false)) {}
-            guard source.isExhausted() else { throw WireError(.trailingBytes, at: source.offset - itemStart) }
+            let head = try items.head().get()
+            hash.update(head.bytes)
+            try self.head(try head.item.get())
+            while try take(nextItem()) {}
+            guard items.isExhausted() else { throw WireError(.trailingBytes, at: items.offset - itemStart) }
             report.isComplete = true
         } catch {
             // Without its head, or after bytes that do not decode, nothing more can be told.
             let flaw = Flaw(error)
             report.add(.error, flaw.code, at: itemStart + error.offset, flaw.sentence)
         }
-        if source.isUnreadable {
+        if items.isUnreadable {
             report.isComplete = false
-            report.add(.error, BundleFinding.Code.unreadable.rawValue, at: source.offset, "the file cannot be read to its end")
+            report.add(.error, BundleFinding.Code.unreadable.rawValue, at: items.offset, "the file cannot be read to its end")
         }
     }
 
     /// The end item itself is not under the hash that it carries.
-    private mutating func nextItem(isFirst: Bool) throws(WireError) -> BundleItem {
-        itemStart = source.offset
-        let bytes = try source.next()
-        guard !bytes.isEmpty else { throw WireError(.truncated, at: 0, "the bundle has no end") }
-        let item = try BundleItem(decoding: bytes, isFirst: isFirst)
-        if case .end = item {} else { source.addToHash(bytes) }
-        return item
+    private mutating func nextItem() throws(WireError) -> PreparedItem {
+        let (next, start) = items.take(checkpoints)
+        itemStart = start
+        let prepared = try next.get()
+        if case .end = try prepared.item.get() {} else { hash.update(prepared.bytes) }
+        return prepared
     }
 
     // MARK: Items
@@ -139,21 +142,22 @@ public struct BundleVerifier {
     }
 
     /// False after the end item.
-    private mutating func take(_ item: BundleItem) throws(WireError) -> Bool {
+    private mutating func take(_ prepared: PreparedItem) throws(WireError) -> Bool {
+        let item = try prepared.item.get()
         do throws(Flaw) {
             switch item {
             case .head: throw Flaw(WireError(.unexpected))
             case .entry(let entry):
                 report.entryCount += 1
-                try check(entry)
-            case .unplaced(let sealed):
+                try check(entry, prepared)
+            case .unplaced:
                 report.unplacedCount += 1
-                try check(unplaced: sealed)
+                show(try verified(prepared), cap: .greatest, position: nil)
             case .end(let entries, let unplaced, let hash):
                 guard entries == report.entryCount, unplaced == report.unplacedCount else {
                     throw Flaw(.badEnd, "\(entries) entries and \(unplaced) unplaced deltas expected")
                 }
-                guard hash == source.hashValue() else { throw Flaw(.badEnd, "the bytes before are not those that were hashed") }
+                guard hash == self.hash.value() else { throw Flaw(.badEnd, "the bytes before are not those that were hashed") }
             }
         } catch {
             report.add(.error, error.code, at: itemStart, error.sentence)
@@ -162,21 +166,18 @@ public struct BundleVerifier {
         return true
     }
 
-    private mutating func check(_ item: BundleEntry) throws(Flaw) {
+    private mutating func check(_ item: BundleEntry, _ prepared: PreparedItem) throws(Flaw) {
         let (position, entry) = (item.position, item.entry)
-        guard case .delta(let sealed) = entry.body else {
+        guard case .delta = entry.body else {
             throw Flaw(WireError(.unexpected, at: 0, "position \(position): an entry of a bundle shows its delta"))
         }
         let checkpoint = try take(position, in: item.tree)
-        let root = MerkleTree.root(
-            leaf: entry.leaf(primitives), at: position - checkpoint.firstPosition,
-            in: checkpoint.position - checkpoint.firstPosition + 1, path: item.inclusionPath, primitives)
-        guard root == checkpoint.logRoot else { throw Flaw(.notInLog, "position \(position): the log does not contain this") }
+        guard prepared.root == checkpoint.logRoot else { throw Flaw(.notInLog, "position \(position): the log does not contain this") }
         guard entry.cap > lastCap, entry.cap <= checkpoint.greatestStamp else {
             throw Flaw(.badCap, "position \(position): a cap that does not rise, or is beyond the checkpoint's")
         }
         lastCap = entry.cap
-        let delta = try verified(sealed)
+        let delta = try verified(prepared)
         for refusal in entry.refusals {
             guard refusal.index < delta.header.count, !delta.isShown(refusal.index) else {
                 throw Flaw(.refusedShown, "position \(position): operation \(refusal.index) was refused and is shown")
@@ -203,14 +204,11 @@ public struct BundleVerifier {
         return checkpoint
     }
 
-    private mutating func check(unplaced sealed: SealedDelta) throws(Flaw) {
-        show(try verified(sealed), cap: .greatest, position: nil)
-    }
-
     /// Signature, operations, space, and its place in the replica's chain.
-    private mutating func verified(_ sealed: SealedDelta) throws(Flaw) -> VerifiedDelta {
+    private mutating func verified(_ prepared: PreparedItem) throws(Flaw) -> VerifiedDelta {
         let delta: VerifiedDelta
-        do throws(WireError) { delta = try sealed.verified(primitives) } catch { throw Flaw(error) }
+        guard let checked = prepared.delta else { throw Flaw(WireError(.unexpected)) }
+        do throws(WireError) { delta = try checked.get() } catch { throw Flaw(error) }
         let header = delta.header
         guard header.space == report.space else { throw Flaw(WireError(.wrongSpace, at: 0, "a delta of space \(header.space)")) }
         let head = heads[header.replica] ?? .none
