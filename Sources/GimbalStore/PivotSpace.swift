@@ -113,6 +113,9 @@ public final class PivotSpace: SpaceStore {
         if !loop.submit(.push(push, completion)) { completion(.failure(.closed)) }
     }
 
+    /// How far the log has a replica's deltas.
+    public func head(of replica: ReplicaID) -> Head { core.withLock { $0.base.versionVector[replica] } }
+
     /// Whether a node at this cursor can be served from the log.
     public func contains(_ cursor: Cursor) -> Bool {
         let checkpoint = try? log.checkpoint(at: cursor.position)

@@ -54,15 +54,7 @@ struct VerifyCommand: AsyncParsableCommand {
                 }
                 return space
             }
-            let handle: FileHandle
-            do {
-                handle = try FileHandle(forReadingFrom: URL(fileURLWithPath: file))
-            } catch {
-                throw CommandFailure(code: "unreadable", sentence: "\(file) cannot be read")
-            }
-            let report = BundleVerifier.verify(expectedSpace: expected) {
-                try handle.read(upToCount: 1 << 20).map { Array($0) }
-            } visit: { operation in
+            let report = try BundleFile(file).verify(expectedSpace: expected) { operation in
                 if !json { print(Self.line(operation)) }
             }
             if json { try Self.printJSON(report) } else { Self.printSummary(report) }

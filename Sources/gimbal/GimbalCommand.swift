@@ -12,8 +12,9 @@ struct GimbalCommand: AsyncParsableCommand {
             """,
         version: GimbalVersion.current,
         subcommands: [
-            KeyCommand.self, StatusCommand.self, GetCommand.self, SetCommand.self, PushCommand.self, DeleteCommand.self,
+            KeyCommand.self, StatusCommand.self, MemberCommand.self, GetCommand.self, SetCommand.self, PushCommand.self,
+            DeleteCommand.self,
             ListCommand.self, ExplainCommand.self, ResolveCommand.self, DeadLettersCommand.self, ExportCommand.self,
-            VerifyCommand.self,
+            VerifyCommand.self, ImportCommand.self, InspectCommand.self,
         ])
 }

@@ -70,15 +70,34 @@ struct Server {
         for try await chunk in response.body { try sink(chunk) }
     }
 
+    /// Sends a file as it is read.
+    func upload(_ target: String, from file: FileHandle) async throws -> Reply {
+        let chunks = AsyncStream<ByteBuffer>(unfolding: {
+            guard let data = try? file.read(upToCount: 1 << 18), !data.isEmpty else { return nil }
+            return ByteBuffer(bytes: data)
+        })
+        var request = HTTPClientRequest(url: try url(target))
+        request.method = .POST
+        request.body = .stream(chunks, length: .unknown)
+        let response = try await Self.reaching { try await Self.client.execute(request, timeout: .hours(1)) }
+        let bytes = try await response.body.collect(upTo: 1 << 20)
+        try Self.check(response, bytes)
+        return Reply(headers: response.headers, body: bytes)
+    }
+
+    private static func reaching<Answer>(_ body: () async throws -> Answer) async throws -> Answer {
+        do {
+            return try await body()
+        } catch {
+            throw CommandFailure(code: "unreachable", sentence: "the server cannot be reached: \(error)")
+        }
+    }
+
     private func execute(_ method: HTTPMethod, _ target: String, _ body: String?) async throws -> HTTPClientResponse {
         var request = HTTPClientRequest(url: try url(target))
         request.method = method
         if let body { request.body = .bytes(ByteBuffer(string: body)) }
-        do {
-            return try await Self.client.execute(request, timeout: .seconds(60))
-        } catch {
-            throw CommandFailure(code: "unreachable", sentence: "the server cannot be reached: \(error)")
-        }
+        return try await Self.reaching { [request] in try await Self.client.execute(request, timeout: .seconds(60)) }
     }
 
     /// Says at once that nobody listens; lives as long as the process.

@@ -100,6 +100,57 @@ struct ToolTests {
         }
     }
 
+    @Test("import: what a rescue bundle kept comes into its own space's log; as new it comes into any")
+    func importing() async throws {
+        let fleet = try await Fleet(nodes: 1)
+        let other = try await Fleet(nodes: 0)
+        try await fleet.nodes[0].set("things/sent", "1")
+        try await fleet.settles()
+        fleet.pivot.kill()
+        try await fleet.nodes[0].set("things/unsent", #"{"kept":1.0}"#)
+        fleet.nodes[0].stop()
+        let moved = Server("node", name: "moved node", folder: fleet.nodes[0].folder, arguments: ["--pivot", other.pivot.url])
+        try await moved.start()
+        let rescue = "\(moved.folder)/rescue"
+        try await eventually("the node has changed its pivot") { await moved.isReady() }
+        let name = try #require(try FileManager.default.contentsOfDirectory(atPath: rescue).first)
+        let bundle = "\(rescue)/\(name)"
+
+        try await fleet.pivot.start()
+        #expect(try await fleet.pivot.local("things/unsent") == nil)
+        let refused = try Binaries.run("gimbal", ["import", other.pivot.url, bundle])
+        #expect(refused.status != 0 && refused.errors.contains("[wrong-space]"), "\(refused.errors)")
+        #expect(try gimbal("import", fleet.pivot.url, bundle).hasPrefix("1 deltas accepted,"))
+        #expect(try await fleet.pivot.local("things/unsent") == #"{"kept":1.0}"#)
+        #expect(try gimbal("import", fleet.pivot.url, bundle).hasPrefix("0 deltas accepted,"))
+
+        #expect(try gimbal("import", "--as-new", other.pivot.url, bundle) == "2 values written as new")
+        #expect(try await other.pivot.local("things/sent") == "1")
+        #expect(try await moved.send(.GET, "/things/unsent").body.contains(#"{"kept":1.0}"#))
+        let notPivot = try Binaries.run("gimbal", ["import", moved.url, bundle])
+        #expect(notPivot.status != 0 && notPivot.errors.contains("[not-the-pivot]"), "\(notPivot.errors)")
+    }
+
+    @Test("inspect says what each of our files holds, and never a secret")
+    func inspect() async throws {
+        let fleet = try await Fleet(nodes: 0)
+        try await fleet.pivot.set("settings", #""it's"# + #"\u0041""#)
+        let file = "\(fleet.folder)/all.bundle"
+        _ = try gimbal("export", fleet.pivot.url, "--output", file)
+        let bundle = try gimbal("inspect", file)
+        #expect(bundle.hasPrefix(#"0: ["gimbal.bundle.1", h'"#))
+        #expect(bundle.contains(#"<<["gimbal.delta.1", "#))
+        let key = "\(fleet.pivot.folder)/keys/led-pivot.key"
+        let secret = try String(contentsOfFile: key, encoding: .utf8).split(separator: "\n")[1]
+        let author = try #require(try await fleet.pivot.status()["author"] as? String)
+        #expect(try gimbal("inspect", key) == "secret key of author \(author)")
+        let folder = try gimbal("inspect", fleet.pivot.folder)
+        #expect(folder.contains("led-pivot.key  author \(author)") && !folder.contains(secret))
+        try Data([0x83, 0x01]).write(to: URL(fileURLWithPath: file))
+        let cut = try Binaries.run("gimbal", ["inspect", file])
+        #expect(cut.status != 0 && cut.errors.contains("[truncated]"), "\(cut.errors)")
+    }
+
     /// The output of a command that has to work, without its line end.
     private func gimbal(_ arguments: String...) throws -> String {
         let run = try Binaries.run("gimbal", arguments)

@@ -31,7 +31,7 @@ enum RescueBundle {
 }
 
 /// A file that is written in one go by something that blocks.
-private struct TemporaryFile: Sendable {
+struct TemporaryFile: Sendable {
     let path: String
 
     init() throws {

@@ -46,7 +46,7 @@ struct HTTPService: Service {
             // Unbuffered: whoever started this server waits for the line.
             FileHandle.standardOutput.write(Data("listening on \(address)\n".utf8))
         }
-        let operators = application(hub, .unixDomainSocket(path: socket.path)) { _ in socket.restrict() }
+        let operators = application(hub, .unixDomainSocket(path: socket.path), isOperator: true) { _ in socket.restrict() }
         let group = ServiceGroup(configuration: .init(services: [publicServer, operators], logger: quiet))
         try await group.run()
     }
@@ -59,7 +59,8 @@ struct HTTPService: Service {
     }
 
     private func application(
-        _ hub: SubscriptionHub, _ address: BindAddress, onServerRunning: @escaping @Sendable (any Channel) async -> Void
+        _ hub: SubscriptionHub, _ address: BindAddress, isOperator: Bool = false,
+        onServerRunning: @escaping @Sendable (any Channel) async -> Void
     ) -> some ApplicationProtocol {
         let router = Router(context: BasicRequestContext.self)
         router.add(middleware: CrossOrigin.middleware)
@@ -68,6 +69,8 @@ struct HTTPService: Service {
         router.get("/_pivot/health/nodes") { [nodes] _, _ in jsonResponse(nodes()) }
         OperatorRoutes(held: held).add(to: router)
         InsightRoutes(host: host, held: held).add(to: router)
+        MemberRoutes(held: held, isOperator: isOperator).add(to: router)
+        ImportRoutes(held: held, pivotURL: options.pivotURL).add(to: router)
         let keys = KeyService(host: host, readDeadline: options.readDeadline)
         let explorer = ExplorerRoutes(options: options, host: host, hub: hub, held: held, nodes: nodes)
         ClientRoutes(keys: keys, explorer: explorer).add(to: router)

@@ -56,6 +56,8 @@ public struct ProvenOperation: Hashable, Sendable {
     public var position: UInt64?
     /// JSON text; nil for a deletion.
     public var value: [UInt8]?
+    /// What it does to its path.
+    public var effect: Effect
 }
 
 /// What a verification came to.

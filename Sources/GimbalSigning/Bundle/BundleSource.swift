@@ -1,18 +1,19 @@
 import GimbalCRDT
 import GimbalWire
 
-/// The bytes of a bundle as they come, taken item by item. Holds one item and one chunk at most.
-struct BundleSource {
+/// The bytes of a bundle, or of any sequence of CBOR items, as they come, taken item by item. Holds one item and one chunk at
+/// most.
+package struct BundleSource {
     private let read: () throws -> [UInt8]?
     private var buffer: [UInt8] = []
     /// Where in the buffer the next item begins.
     private var start = 0
     private var isAtEnd = false
     /// Where the next item begins, in bytes from the start of the file.
-    private(set) var offset = 0
+    package private(set) var offset = 0
     private(set) var isUnreadable = false
 
-    init(read: @escaping () throws -> [UInt8]?) { self.read = read }
+    package init(read: @escaping () throws -> [UInt8]?) { self.read = read }
 
     private mutating func fill() -> Bool {
         guard !isAtEnd else { return false }
@@ -33,7 +34,7 @@ struct BundleSource {
     }
 
     /// The bytes of the next item; where they are damaged, as many as are needed to tell. Empty at the end.
-    mutating func next() throws(WireError) -> [UInt8] {
+    package mutating func next() throws(WireError) -> [UInt8] {
         var extent = ItemExtent()
         var isCut = false
         while extent.advance(over: buffer, from: start), !isCut {

@@ -12,6 +12,7 @@ public struct BundleVerifier {
     private let primitives = SodiumPrimitives()
     private let expectedSpace: SpaceID?
     private let visit: (ProvenOperation) -> Void
+    private let visitDelta: (VerifiedDelta) -> Void
     private var report = BundleReport()
     private var items: PreparedItems
     /// Of the items before the end.
@@ -47,21 +48,26 @@ public struct BundleVerifier {
     /// - Parameters:
     ///   - expectedSpace: the space that it has to be of; nil accepts any, and says which.
     ///   - read: the next bytes of the file; nil or nothing at its end.
-    ///   - visit: called for each operation that is proven, in the order of the file. Only a valid report says that the file
+    ///   - visitDelta: called for each delta that is proven, in the order of the file. Only a valid report says that the file
     ///     was not cut or changed elsewhere.
+    ///   - visit: the same for each operation that is shown.
     public static func verify(
         expectedSpace: SpaceID? = nil, read: @escaping () throws -> [UInt8]?,
-        visit: @escaping (ProvenOperation) -> Void = { _ in }
+        visitDelta: @escaping (VerifiedDelta) -> Void = { _ in }, visit: @escaping (ProvenOperation) -> Void = { _ in }
     ) -> BundleReport {
         let items = PreparedItems(BundleSource(read: read))
-        var verifier = BundleVerifier(expectedSpace: expectedSpace, items: items, visit: visit)
+        var verifier = BundleVerifier(expectedSpace: expectedSpace, items: items, visitDelta: visitDelta, visit: visit)
         verifier.run()
         return verifier.report
     }
 
-    private init(expectedSpace: SpaceID?, items: PreparedItems, visit: @escaping (ProvenOperation) -> Void) {
+    private init(
+        expectedSpace: SpaceID?, items: PreparedItems, visitDelta: @escaping (VerifiedDelta) -> Void,
+        visit: @escaping (ProvenOperation) -> Void
+    ) {
         self.expectedSpace = expectedSpace
         self.items = items
+        self.visitDelta = visitDelta
         self.visit = visit
     }
 
@@ -172,7 +178,9 @@ public struct BundleVerifier {
             throw Flaw(WireError(.unexpected, at: 0, "position \(position): an entry of a bundle shows its delta"))
         }
         let checkpoint = try take(position, in: item.tree)
-        guard prepared.root == checkpoint.logRoot else { throw Flaw(.notInLog, "position \(position): the log does not contain this") }
+        guard prepared.root == checkpoint.logRoot else {
+            throw Flaw(.notInLog, "position \(position): the log does not contain this")
+        }
         guard entry.cap > lastCap, entry.cap <= checkpoint.greatestStamp else {
             throw Flaw(.badCap, "position \(position): a cap that does not rise, or is beyond the checkpoint's")
         }
@@ -231,6 +239,7 @@ public struct BundleVerifier {
     /// Checks what a delta shows and passes on each operation that holds.
     private mutating func show(_ delta: VerifiedDelta, cap: HybridTimestamp, position: UInt64?) {
         let header = delta.header
+        visitDelta(delta)
         report.authors.insert(header.replica.author)
         var previousOffset: UInt64?
         for index in 0..<header.count {
@@ -258,12 +267,12 @@ public struct BundleVerifier {
             report.add(.note, code.rawValue, at: itemStart, sentence)
         }
         let stamp = min(HybridTimestamp(rawValue: header.stamp.rawValue + operation.stampOffset), cap)
-        if isOfPivot, position != nil {
-            let hash = delta.operationHash(index) ?? .zero
-            records.apply(operation.effect(dot: dot, stamp: stamp, hash: hash, header), to: operation.path)
-        }
+        let effect = operation.effect(dot: dot, stamp: stamp, hash: delta.operationHash(index) ?? .zero, header)
+        if isOfPivot, position != nil { records.apply(effect, to: operation.path) }
         report.operationCount += 1
-        visit(ProvenOperation(path: operation.path, dot: dot, stamp: stamp, position: position, value: operation.value))
+        visit(
+            ProvenOperation(
+                path: operation.path, dot: dot, stamp: stamp, position: position, value: operation.value, effect: effect))
     }
 
     private func objection(to path: Path, by author: AuthorID, _ isOfPivot: Bool) -> BundleFinding.Code? {
@@ -300,7 +309,7 @@ extension Operation {
         }
     }
 
-    /// What this operation does to a record of the space's own.
+    /// What this operation does to its path; when the present life began is not told.
     fileprivate func effect(dot: Dot, stamp: HybridTimestamp, hash: Digest, _ header: DeltaHeader) -> Effect {
         let write = Write(dot: dot, stamp: stamp, created: stamp, operationHash: hash, value: value)
         switch action {

@@ -1,0 +1,149 @@
+import Foundation
+import GimbalCRDT
+import GimbalReplication
+import GimbalSigning
+import GimbalStore
+import GimbalWire
+import HTTPTypes
+import Hummingbird
+import NIOCore
+import Synchronization
+
+/// Takes bundles of a space that this process leads: their deltas come into the log as if their authors had sent them, and
+/// nothing is applied beside it.
+struct ImportRoutes: Sendable {
+    let held: @Sendable () -> OperatorRoutes.Held
+    let pivotURL: String?
+
+    func add<Context: RequestContext>(to router: Router<Context>) {
+        router.post("/_gimbal/import") { request, _ in try await take(request) }
+    }
+
+    private func take(_ request: Request) async throws -> Response {
+        guard case .pivot(let pivot) = held() else {
+            var response = refusal(.conflict, "not-the-pivot", "bundles go to the pivot of the space: \(pivotURL ?? "")")
+            response.headers[.location] = pivotURL.map { $0 + "/_gimbal/import" }
+            return response
+        }
+        let file = try TemporaryFile()
+        defer { file.remove() }
+        try await file.receive(request.body)
+        let report = try await BundleImport.verify(file.path, space: pivot.space)
+        guard report.isValid else {
+            let first = report.findings.first { $0.severity == .error }
+            return refusal(
+                .badRequest, first?.code ?? "not-valid",
+                first.map { "at byte \($0.offset): \($0.sentence)" } ?? "the bundle does not hold")
+        }
+        return jsonResponse(try await BundleImport(pivot: pivot).run(file.path))
+    }
+}
+
+/// Feeds a verified bundle's whole deltas to a pivot.
+struct BundleImport {
+    struct Outcome: Encodable {
+        /// Deltas that came into the log now.
+        var accepted = 0
+        var alreadyThere = 0
+        /// Pruned, or their replica's earlier deltas are in neither the bundle nor the log: only their author can send them.
+        var incomplete = 0
+        /// What the pivot said to the others.
+        var refused: [String: Int] = [:]
+    }
+
+    private static let batchCount = 256
+    private static let batchBytes = 4 << 20
+
+    let pivot: PivotSpace
+    private var outcome = Outcome()
+    private var batch: [IncomingDelta] = []
+    private var bytes = 0
+
+    init(pivot: PivotSpace) { self.pivot = pivot }
+
+    @concurrent
+    static func verify(_ path: String, space: SpaceID) async throws -> BundleReport {
+        let handle = try FileHandle(forReadingFrom: URL(fileURLWithPath: path))
+        defer { try? handle.close() }
+        return BundleVerifier.verify(expectedSpace: space) { try handle.read(upToCount: 1 << 20).map { Array($0) } }
+    }
+
+    /// The file is verified again while it is read again: what is imported is what was proven.
+    consuming func run(_ path: String) async throws -> Outcome {
+        let (deltas, sink) = AsyncStream.makeStream(of: VerifiedDelta.self)
+        // Deltas wait in memory only as far as the reader is ahead of the log.
+        let permits = DispatchSemaphore(value: Self.batchCount * 4)
+        let space = pivot.space
+        let reader = Thread {
+            if let handle = try? FileHandle(forReadingFrom: URL(fileURLWithPath: path)) {
+                _ = BundleVerifier.verify(expectedSpace: space) {
+                    try handle.read(upToCount: 1 << 20).map { Array($0) }
+                } visitDelta: { delta in
+                    permits.wait()
+                    sink.yield(delta)
+                }
+                try? handle.close()
+            }
+            sink.finish()
+        }
+        reader.start()
+        for await delta in deltas {
+            permits.signal()
+            await add(delta)
+        }
+        await flush()
+        return outcome
+    }
+
+    private mutating func add(_ delta: VerifiedDelta) async {
+        guard delta.isWhole else {
+            outcome.incomplete += 1
+            return
+        }
+        let size = delta.sealed.bytes.count
+        if let last = batch.last,
+            last.header.replica != delta.header.replica || last.header.lastSequence + 1 != delta.header.firstSequence
+                || batch.count >= Self.batchCount || bytes + size > Self.batchBytes
+        {
+            await flush()
+        }
+        batch.append(IncomingDelta(delta))
+        bytes += size
+    }
+
+    private mutating func flush() async {
+        let known = batch.first.map { pivot.head(of: $0.header.replica) } ?? .none
+        let rest = batch.drop { $0.header.lastSequence <= known.sequence }
+        outcome.alreadyThere += batch.count - rest.count
+        (batch, bytes) = ([], 0)
+        guard let first = rest.first else { return }
+        guard first.header.firstSequence == known.sequence + 1 else {
+            outcome.incomplete += rest.count
+            return
+        }
+        switch await push(Array(rest)) {
+        case .failure(let failure): outcome.refused[failure.rawValue, default: 0] += rest.count
+        case .success(let result) where result.verdict == .accepted: outcome.accepted += rest.count
+        case .success(let result) where result.verdict == .dependency: outcome.incomplete += rest.count
+        case .success(let result): outcome.refused[result.verdict.rawValue, default: 0] += rest.count
+        }
+    }
+
+    private func push(_ deltas: [IncomingDelta]) async -> Result<PushOutcome, WriteFailure> {
+        await withCheckedContinuation { continuation in
+            pivot.push(pivot.place, deltas) { continuation.resume(returning: $0) }
+        }
+    }
+}
+
+extension TemporaryFile {
+    /// Writes a request's body as it comes.
+    func receive(_ body: RequestBody) async throws {
+        guard FileManager.default.createFile(atPath: path, contents: nil, attributes: [.posixPermissions: 0o600]) else {
+            throw CocoaError(.fileWriteUnknown)
+        }
+        let handle = try FileHandle(forWritingTo: URL(fileURLWithPath: path))
+        defer { try? handle.close() }
+        for try await part in body { try handle.write(contentsOf: Data(part.readableBytesView)) }
+    }
+}

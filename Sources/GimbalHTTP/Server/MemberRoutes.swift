@@ -1,0 +1,61 @@
+import GimbalCRDT
+import GimbalReplication
+import GimbalSigning
+import GimbalStore
+import GimbalWire
+import HTTPTypes
+import Hummingbird
+import NIOCore
+
+/// Who may write into a space that this process leads. Changes are taken through the operator's socket alone.
+struct MemberRoutes: Sendable {
+    let held: @Sendable () -> OperatorRoutes.Held
+    let isOperator: Bool
+
+    private static let bodyLimit = 1 << 16
+
+    func add<Context: RequestContext>(to router: Router<Context>) {
+        router.get("/_gimbal/members") { _, _ in json(.array(members.map(Self.describe))) }
+        router.post("/_gimbal/members/:author") { request, context in try await change(request, context) }
+    }
+
+    private var records: SpaceRecords {
+        switch held() {
+        case .pivot(let pivot): pivot.records
+        case .node(let node): node.records
+        case .none: SpaceRecords()
+        }
+    }
+
+    private var members: [(AuthorID, MemberRecord)] { records.members.sorted { $0.key < $1.key }.map { ($0.key, $0.value) } }
+
+    private static func describe(_ author: AuthorID, _ member: MemberRecord) -> JSONValue {
+        .object([
+            ("author", .string(author.hex)), ("name", .string(member.name)),
+            ("writes", .array(member.writes.map { .string($0.description) })), ("revoked", .bool(member.isRevoked)),
+        ])
+    }
+
+    private func change(_ request: Request, _ context: some RequestContext) async throws -> Response {
+        guard isOperator else {
+            return refusal(.forbidden, "operator-only", "members are changed through the operator's socket in the data folder")
+        }
+        guard case .pivot(let pivot) = held() else {
+            return refusal(.conflict, "not-the-pivot", "members are changed at the pivot of the space")
+        }
+        var request = request
+        let body = [UInt8](buffer: try await request.collectBody(upTo: Self.bodyLimit))
+        guard let author = context.parameters.get("author").flatMap({ AuthorID(hex: $0) }) else {
+            return refusal(.badRequest, "bad-author", "a public key of 64 hexadecimal digits expected")
+        }
+        guard let member = MemberRecord(json: body), let value = try? JSONValue(parsing: body),
+            value["writes"]?.array?.count == member.writes.count
+        else { return refusal(.badRequest, "bad-member", "{\"name\":…,\"writes\":[patterns],\"revoked\":…} expected") }
+        let written = await pivot.write(.record(SpaceRecords.memberPath(author), value: member.json))
+        if case .failure(let failure) = written {
+            let answer = KeyService.answer(failure)
+            return refusal(.init(code: answer.status), failure.rawValue, answer.body.map { String(buffer: $0) } ?? "")
+        }
+        return json(Self.describe(author, member))
+    }
+}
