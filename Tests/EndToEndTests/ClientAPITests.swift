@@ -90,6 +90,25 @@ struct ClientAPITests {
         #expect(try await fleet.pivot.local("things/half") == nil)
         try await fleet.pivot.set("things/whole", "1")
     }
+
+    @Test(
+        "what is no HTTP is answered 400 or closed, and the server lives",
+        arguments: [
+            "\u{0}\u{1}\u{2}", "GET\r\n\r\n", "GET /things/a HTTP/9.9\r\n\r\n",
+            "POST /things/a HTTP/1.1\r\nContent-Length: x\r\n\r\n",
+            "GET /things/* HTTP/1.1\r\nHost: x\r\n\r\nnonsense\r\n\r\n",
+            "POST /_pivot/v1/spaces HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+            "GET /_health/live HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nab",
+        ])
+    func notHTTP(_ text: String) async throws {
+        let fleet = try await Fleet(nodes: 0)
+        let port = try #require(Int(fleet.pivot.url.split(separator: ":")[2]))
+        for endsAfterwards in [true, false] where endsAfterwards || !text.hasSuffix("ab") {
+            let answer = try RawConnection.exchange(text, port: port, endsAfterwards: endsAfterwards)
+            #expect(answer.isEmpty || answer.hasPrefix("HTTP/1.1 "), "\(answer)")
+        }
+        try await fleet.pivot.set("things/after", "1")
+    }
 }
 
 /// A socket that says exactly what it is told to, may end its side, and reads to the end.

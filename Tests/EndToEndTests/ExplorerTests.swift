@@ -51,11 +51,12 @@ struct ExplorerTests {
         let fleet = try await Fleet(nodes: 0)
         for number in 0..<50 { try await fleet.pivot.set("things/k\(number)", #"{"text":"again and again and again"}"#) }
         let asked = ["Accept-Encoding": "gzip, deflate"]
-        let plain = try await fleet.pivot.send(.GET, "/things/*")
+        // The client asks for gzip by itself, and unpacks it.
+        let plain = try await fleet.pivot.send(.GET, "/things/*", headers: ["Accept-Encoding": "identity"])
         #expect(plain.headers.first(name: "content-encoding") == nil && plain.body.utf8.count > 5000)
         let compressed = try await fleet.pivot.send(.GET, "/things/*", headers: asked)
         #expect(compressed.headers.first(name: "content-encoding") == "gzip")
-        #expect(compressed.body.utf8.count < plain.body.utf8.count / 2)
+        #expect(compressed.body == plain.body)
         let head = try await fleet.pivot.send(.HEAD, "/things/*", headers: asked)
         #expect(head.status == 200 && head.headers.first(name: "content-encoding") == nil)
         #expect(try await fleet.pivot.send(.GET, "/things/k1", headers: asked).headers.first(name: "content-encoding") == nil)

@@ -112,7 +112,9 @@ struct ToolTests {
         let moved = Server("node", name: "moved node", folder: fleet.nodes[0].folder, arguments: ["--pivot", other.pivot.url])
         try await moved.start()
         let rescue = "\(moved.folder)/rescue"
-        try await eventually("the node has changed its pivot") { await moved.isReady() }
+        try await eventually("the node has changed its pivot") {
+            try await moved.status()["space"] as? String == other.pivot.status()["space"] as? String
+        }
         let name = try #require(try FileManager.default.contentsOfDirectory(atPath: rescue).first)
         let bundle = "\(rescue)/\(name)"
 

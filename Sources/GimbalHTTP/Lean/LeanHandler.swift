@@ -3,8 +3,8 @@ import NIOCore
 import NIOHTTP1
 
 /// Answers requests on single keys on the event loop, with no task in between, and lets everything else through to
-/// Hummingbird; a connection that asks for WebSocket leaves HTTP here. Answers leave in the order of the requests, whichever of the two makes them: what comes while one is being
-/// answered is held back, and reading stops when too much is.
+/// Hummingbird; a connection that asks for WebSocket leaves HTTP here. Answers leave in the order of the requests, whichever
+/// of the two makes them: what comes while one is being answered is held back, and reading stops when too much is.
 final class LeanHandler: ChannelDuplexHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias InboundOut = HTTPServerRequestPart
@@ -72,6 +72,23 @@ final class LeanHandler: ChannelDuplexHandler, RemovableChannelHandler {
         held.removeAll()
         context.fireChannelInactive()
     }
+
+    /// What is no HTTP ends its connection here, however far it came: Hummingbird would answer it with a response that no
+    /// request asked for, and the compressor behind this handler traps on one.
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        guard error is HTTPParserError else { return context.fireErrorCaught(error) }
+        held.removeAll()
+        switch state {
+        case .idle, .collecting: write(Self.notHTTP, isKeptAlive: false, isHead: false, context)
+        case .answering: state = .answering(isKeptAlive: false)
+        case .forwarding, .upgrading:
+            state = .closing
+            context.close(promise: nil)
+        case .closing: break
+        }
+    }
+
+    private static let notHTTP = KeyAnswer.failure(400, "bad-request", "this is not a whole HTTP/1.1 request")
 
     private func drain(_ context: ChannelHandlerContext) {
         hasForwarded = false
@@ -166,18 +183,17 @@ final class LeanHandler: ChannelDuplexHandler, RemovableChannelHandler {
 
     private func submit(_ request: KeyRequest, _ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
         let isHead = head.method == .HEAD
-        let isKeptAlive = head.isKeepAlive
-        state = .answering(isKeptAlive: isKeptAlive)
+        state = .answering(isKeptAlive: head.isKeepAlive)
         let loop = context.eventLoop
         let bound = NIOLoopBound((self, context), eventLoop: loop)
         keys.answer(request, timers: loop) { answer in
             if loop.inEventLoop {
                 let (handler, context) = bound.value
-                handler.finish(answer, isKeptAlive: isKeptAlive, isHead: isHead, context)
+                handler.finish(answer, isHead: isHead, context)
             } else {
                 loop.execute {
                     let (handler, context) = bound.value
-                    handler.finish(answer, isKeptAlive: isKeptAlive, isHead: isHead, context)
+                    handler.finish(answer, isHead: isHead, context)
                     handler.drain(context)
                 }
             }
@@ -186,9 +202,9 @@ final class LeanHandler: ChannelDuplexHandler, RemovableChannelHandler {
 
     // MARK: Outbound
 
-    private func finish(_ answer: KeyAnswer, isKeptAlive: Bool, isHead: Bool, _ context: ChannelHandlerContext) {
+    private func finish(_ answer: KeyAnswer, isHead: Bool, _ context: ChannelHandlerContext) {
         // The client may have gone away meanwhile.
-        guard case .answering = state else { return }
+        guard case .answering(let isKeptAlive) = state else { return }
         write(answer, isKeptAlive: isKeptAlive, isHead: isHead, context)
     }
 
