@@ -113,7 +113,8 @@ struct ClientAPITests {
 
 /// A socket that says exactly what it is told to, may end its side, and reads to the end.
 enum RawConnection {
-    static func exchange(_ text: String, port: Int, endsAfterwards: Bool = true) throws -> String {
+    /// - Parameter pieces: bytes of one write; nil for all at once.
+    static func exchange(_ text: String, port: Int, endsAfterwards: Bool = true, pieces: Int? = nil) throws -> String {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         defer { close(descriptor) }
         var address = sockaddr_in()
@@ -129,8 +130,12 @@ enum RawConnection {
         // A server that stalls fails the test instead of stopping it.
         var patience = timeval(tv_sec: 10, tv_usec: 0)
         setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
-        let bytes = Array(text.utf8)
-        try #require(write(descriptor, bytes, bytes.count) == bytes.count)
+        var rest = Array(text.utf8)[...]
+        while !rest.isEmpty {
+            let piece = Array(rest.prefix(pieces ?? rest.count))
+            try #require(write(descriptor, piece, piece.count) == piece.count)
+            rest = rest.dropFirst(piece.count)
+        }
         if endsAfterwards { shutdown(descriptor, Int32(SHUT_WR)) }
         var answer: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 1 << 16)

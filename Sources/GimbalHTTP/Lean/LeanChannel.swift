@@ -17,6 +17,9 @@ struct LeanChannel: ServerChildChannel, HTTPChannelHandler {
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
         channel.eventLoop.makeCompletedFuture {
             let pipeline = channel.pipeline.syncOperations
+            // A request and its answer are one read and one write: no second read asks whether there is more.
+            try channel.syncOptions?.setOption(.maxMessagesPerRead, value: 1)
+            try pipeline.addHandler(FastLane(keys: keys))
             let http = HTTPHandlers()
             try pipeline.addHandlers(http.encoder, http.decoder)
             try pipeline.addHandler(LeanHandler(keys: keys, hub: hub, http: http))

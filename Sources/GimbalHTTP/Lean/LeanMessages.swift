@@ -35,6 +35,39 @@ enum LeanRequest {
 
 /// The heads of lean answers.
 enum LeanResponse {
+    /// A whole answer on a connection that stays open, as `head` and the body would be encoded.
+    static func bytes(_ answer: KeyAnswer, isHead: Bool, _ allocator: ByteBufferAllocator) -> ByteBuffer {
+        var bytes = allocator.buffer(capacity: 256 + (answer.body?.readableBytes ?? 0))
+        bytes.writeStaticString("HTTP/1.1 ")
+        switch answer.status {
+        case 200: bytes.writeStaticString("200 OK")
+        default:
+            let status = HTTPResponseStatus(statusCode: answer.status)
+            bytes.writeString("\(status.code) \(status.reasonPhrase)")
+        }
+        if let body = answer.body {
+            if answer.errorCode == nil {
+                bytes.writeStaticString("\r\nContent-Type: application/json\r\nContent-Length: ")
+            } else {
+                bytes.writeStaticString("\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: ")
+            }
+            bytes.writeString(String(body.readableBytes))
+        } else if answer.status != 204 {
+            bytes.writeStaticString("\r\nContent-Length: 0")
+        }
+        if let freshness = answer.freshness {
+            bytes.writeStaticString("\r\nGimbal-Freshness: ")
+            bytes.writeString(freshness.rawValue)
+        }
+        if let code = answer.errorCode {
+            bytes.writeStaticString("\r\nGimbal-Error: ")
+            bytes.writeString(code)
+        }
+        bytes.writeStaticString("\r\n\r\n")
+        if !isHead, var body = answer.body { bytes.writeBuffer(&body) }
+        return bytes
+    }
+
     static func head(_ answer: KeyAnswer, isKeptAlive: Bool, isCrossOrigin: Bool) -> HTTPResponseHead {
         var headers = HTTPHeaders()
         headers.reserveCapacity(5)
