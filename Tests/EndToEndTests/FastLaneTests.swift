@@ -2,7 +2,7 @@ import Testing
 
 /// A request on a single key is answered from its bytes when nothing in it is out of the ordinary, else through the HTTP codec.
 /// Nobody can tell which it was.
-@Suite("the fast lane")
+@Suite("the fast lane", .cleansUp)
 struct FastLaneTests {
     @Test(
         "a request is answered to the byte as the codec's way answers it",
