@@ -55,16 +55,15 @@ extension Bytes32 {
 
     public static var zero: Self { Self(words: Words32(0, 0, 0, 0)) }
 
-    public var bytes: [UInt8] {
-        // Filled in place: hashes and keys are taken apart on every hot path.
-        [UInt8](unsafeUninitializedCapacity: 32) { buffer, count in
-            let raw = UnsafeMutableRawBufferPointer(buffer)
-            raw.storeBytes(of: words.first.bigEndian, toByteOffset: 0, as: UInt64.self)
-            raw.storeBytes(of: words.second.bigEndian, toByteOffset: 8, as: UInt64.self)
-            raw.storeBytes(of: words.third.bigEndian, toByteOffset: 16, as: UInt64.self)
-            raw.storeBytes(of: words.fourth.bigEndian, toByteOffset: 24, as: UInt64.self)
-            count = 32
-        }
+    public var bytes: [UInt8] { withBytes { Array($0) } }
+
+    /// The bytes where they lie, for the call alone: hashes and keys are written out on every hot path, and an array each
+    /// would be most of the cost.
+    public func withBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
+        let bigEndian = (
+            words.first.bigEndian, words.second.bigEndian, words.third.bigEndian, words.fourth.bigEndian
+        )
+        return try withUnsafeBytes(of: bigEndian, body)
     }
 
     @inlinable

@@ -25,7 +25,7 @@ public struct CBORWriter: Sendable {
 
     public mutating func byteString(_ value: some Bytes32) {
         head(2, 32)
-        bytes.append(contentsOf: value.bytes)
+        value.withBytes { bytes.append(contentsOf: $0) }
     }
 
     /// UTF-8 that the caller has validated.
@@ -74,10 +74,6 @@ public struct CBORWriter: Sendable {
     }
 
     private mutating func bigEndian(_ value: UInt64, byteCount: Int) {
-        var shift = UInt64(byteCount * 8)
-        while shift > 0 {
-            shift -= 8
-            bytes.append(UInt8(truncatingIfNeeded: value >> shift))
-        }
+        withUnsafeBytes(of: value.bigEndian) { bytes.append(contentsOf: $0.suffix(byteCount)) }
     }
 }

@@ -162,6 +162,8 @@ struct JSONScanner {
         }
         offset += 1
         while offset < bytes.count {
+            skipPlain(bytes)
+            guard offset < bytes.count else { break }
             let byte = bytes[offset]
             if byte == UInt8(ascii: "\"") {
                 offset += 1
@@ -178,6 +180,24 @@ struct JSONScanner {
             }
         }
         throw JSONError(.end, at: offset)
+    }
+
+    /// Moves over whole words of ASCII without quotes, escapes and controls, which is what long strings are made of.
+    private mutating func skipPlain(_ bytes: Span<UInt8>) {
+        let ones: UInt64 = 0x0101_0101_0101_0101
+        let highs: UInt64 = 0x8080_8080_8080_8080
+        // Whether some byte is zero: A. Mycroft, see H. S. Warren, "Hacker's Delight", §6-1.
+        func hasZero(_ word: UInt64) -> Bool { (word &- ones) & ~word & highs != 0 }
+        let raw = bytes.bytes
+        while offset + 8 <= bytes.count {
+            // In bounds by the line above; any eight bytes are a number.
+            let word = raw.unsafeLoadUnaligned(fromByteOffset: offset, as: UInt64.self)
+            let isPlain =
+                word & highs == 0 && !hasZero(word ^ (ones &* 0x22)) && !hasZero(word ^ (ones &* 0x5c))
+                && !hasZero(word & (ones &* 0xe0))
+            guard isPlain else { return }
+            offset += 8
+        }
     }
 
     private mutating func escape(_ bytes: Span<UInt8>) throws(JSONError) {

@@ -11,8 +11,8 @@ public struct StateDigest: Hashable, Sendable {
 
     /// Little-endian words, eight a bucket.
     private var words: [UInt64]
-    /// Buckets that changed since `takeChanged`.
-    private var changed: Set<Int> = []
+    /// Buckets that changed since `takeChanged`, a bit each.
+    private var changed = SIMD4<UInt64>()
 
     public init() {
         words = Array(repeating: 0, count: Self.bucketCount * Self.wordsPerBucket)
@@ -112,8 +112,8 @@ public struct StateDigest: Hashable, Sendable {
 
     /// The buckets that changed since the last call, in order.
     public mutating func takeChanged() -> [Int] {
-        defer { changed = [] }
-        return changed.sorted()
+        defer { changed = SIMD4() }
+        return (0..<Self.bucketCount).filter { changed[$0 >> 6] >> UInt64($0 & 63) & 1 == 1 }
     }
 
     private static func bucket(_ bytes: [UInt8], _ primitives: any Primitives) -> Int {
@@ -134,7 +134,7 @@ public struct StateDigest: Hashable, Sendable {
 
     private mutating func fold(_ item: [UInt8], bucket: Int, _ sign: Sign, _ primitives: any Primitives) {
         let hash = primitives.wideHash(item.span)
-        changed.insert(bucket)
+        changed[bucket >> 6] |= 1 << UInt64(bucket & 63)
         var carry = false
         for word in 0..<Self.wordsPerBucket {
             let index = bucket * Self.wordsPerBucket + word
