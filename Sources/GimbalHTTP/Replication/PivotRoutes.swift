@@ -140,7 +140,7 @@ struct PivotRoutes: Sendable {
         let body = [UInt8](buffer: buffer)
         let target = RequestSignature.Target(
             method: request.method.rawValue, path: request.uri.path, query: request.uri.query ?? "",
-            body: request.method == .get ? nil : body)
+            body: request.method == .get ? nil : body, primitives)
         do throws(RequestSignature.Failure) {
             let headers = request.headers
             let signature = try RequestSignature(

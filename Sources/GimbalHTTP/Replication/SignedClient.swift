@@ -56,10 +56,11 @@ final class SignedClient: Sendable {
             nonces.counter += 1
             return RequestSignature.nonce(challenge: nonces.challenge, counter: nonces.counter)
         }
-        let target = RequestSignature.Target(method: method, path: path, query: query, body: body)
+        let target = RequestSignature.Target(method: method, path: path, query: query, body: body, primitives)
         var request = HTTPClientRequest(url: baseURL + path + (query.isEmpty ? "" : "?\(query)"))
         request.method = .RAW(value: method)
-        for header in RequestSignature.headers(for: target, nonce: nonce, signer: signer, primitives) {
+        let signature = RequestSignature(signing: target, nonce: nonce, with: signer)
+        for header in signature.headers(for: target) {
             request.headers.add(name: header.name, value: header.value)
         }
         request.headers.add(name: "Gimbal-Address", value: address)

@@ -1,0 +1,40 @@
+/// A fuzzer's bytes read as choices. Past the end every choice is 0, so every input means something.
+struct Script {
+    private let bytes: [UInt8]
+    private var offset = 0
+
+    init(_ bytes: [UInt8]) { self.bytes = bytes }
+
+    var isAtEnd: Bool { offset >= bytes.count }
+
+    mutating func byte() -> UInt8 {
+        guard offset < bytes.count else { return 0 }
+        defer { offset += 1 }
+        return bytes[offset]
+    }
+
+    mutating func flag() -> Bool { byte() & 1 == 1 }
+
+    /// 0 up to `limit`, which is at most 65,536.
+    mutating func below(_ limit: Int) -> Int {
+        guard limit > 1 else { return 0 }
+        if limit <= 256 { return Int(byte()) % limit }
+        return (Int(byte()) << 8 | Int(byte())) % limit
+    }
+
+    /// Small most of the time; now and then any 64 bits.
+    mutating func number() -> UInt64 {
+        let first = byte()
+        guard first >= 0xf0 else { return UInt64(first) }
+        return (0..<8).reduce(0) { value, _ in value << 8 | UInt64(byte()) }
+    }
+
+    mutating func element<Element>(of list: [Element]) -> Element { list[below(list.count)] }
+
+    /// As many as are left, at most `count`.
+    mutating func take(_ count: Int) -> [UInt8] {
+        let end = min(offset + count, bytes.count)
+        defer { offset = end }
+        return offset < end ? Array(bytes[offset..<end]) : []
+    }
+}
