@@ -35,10 +35,10 @@ public struct NodePage: Sendable {
         public var refusals: [Refusal]
         public var leaf: Digest
 
-        public init(body: Body, cap: HybridTimestamp, refusals: [Refusal], leaf: Digest) {
+        public init(body: Body, cap: HybridTimestamp, refusals: some Collection<Refusal>, leaf: Digest) {
             self.body = body
             self.cap = cap
-            self.refusals = refusals
+            self.refusals = Array(refusals)
             self.leaf = leaf
         }
     }

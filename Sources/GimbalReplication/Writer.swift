@@ -104,6 +104,8 @@ struct Writer: Sendable {
             return write(value, at: path, state, alreadyObserved, wallMilliseconds)
         case .patch(let path, let patch):
             guard let document = state?.visible?.value else { throw .notFound }
+            // Both texts become trees, which take many times their bytes.
+            guard patch.count <= limits.valueBytes else { throw .tooLarge }
             let merged: [UInt8]
             do {
                 merged = try JSONMerge.merge(document: document, patch: patch)

@@ -18,4 +18,5 @@ public struct Limits: Hashable, Sendable {
     public static let cborNesting = 6
     public static let jsonNesting = 128
     public static let textBytes = 1024
+    public static let reasonBytes = 64
 }

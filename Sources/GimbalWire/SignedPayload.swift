@@ -39,13 +39,17 @@ public struct SignedPayload: Hashable, Sendable {
         return writer.bytes
     }
 
-    public func encode(into writer: inout CBORWriter) {
+    /// - Returns: where the payload is in the writer's bytes.
+    @discardableResult
+    public func encode(into writer: inout CBORWriter) -> Range<Int> {
         writer.tag(Self.tag)
         writer.array(count: 4)
         writer.byteString(Self.protected)
         writer.map(count: 0)
         writer.byteString(payload)
+        let end = writer.bytes.count
         writer.byteString(signature.bytes)
+        return (end - payload.count)..<end
     }
 
     public var encoded: [UInt8] {
@@ -55,6 +59,12 @@ public struct SignedPayload: Hashable, Sendable {
     }
 
     public init(from reader: inout CBORReader) throws(WireError) {
+        let (payload, signature) = try Self.parts(from: &reader)
+        self.init(payload: Array(reader.bytes[payload]), signature: signature)
+    }
+
+    /// Where the payload is in the reader's bytes, and the signature.
+    static func parts(from reader: inout CBORReader) throws(WireError) -> (payload: Range<Int>, signature: Signature) {
         try reader.tag(Self.tag)
         try reader.array(of: 4)
         let start = reader.offset
@@ -63,12 +73,12 @@ public struct SignedPayload: Hashable, Sendable {
             throw WireError(.unexpected, at: start, "protected header {alg: EdDSA, content type: application/cbor} expected")
         }
         try reader.emptyMap()
-        payload = try reader.byteString()
+        let payload = try reader.byteStringRange()
         let signatureStart = reader.offset
         guard let signature = Signature(reader.bytes[try reader.byteStringRange()]) else {
             throw WireError(.unexpected, at: signatureStart, "64 bytes of signature expected")
         }
-        self.signature = signature
+        return (payload, signature)
     }
 
     public init(decoding bytes: [UInt8]) throws(WireError) {

@@ -68,7 +68,7 @@ final class ExportFixture: Sendable {
     /// Gives the node the rest of the pivot's log.
     func pull() async throws {
         while let page = try pivot.page(after: node.cursor.position, receiptsFor: nil) {
-            let decoded = try Page(decoding: page.bytes)
+            let decoded = try ReadPage(page.bytes)
             var entries: [NodePage.Entry] = []
             for entry in decoded.entries {
                 guard case .delta(let sealed) = entry.body else { continue }

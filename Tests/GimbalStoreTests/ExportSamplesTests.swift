@@ -118,7 +118,7 @@ private let samplesFolder = ProcessInfo.processInfo.environment["GIMBAL_SAMPLES"
             while let page = try fixture.pivot.page(after: position, receiptsFor: replica) {
                 position = page.end
                 try samples.add("page", page.bytes)
-                for entry in try Page(decoding: page.bytes).entries {
+                for entry in try ReadPage(page.bytes).entries {
                     try samples.add("log-entry", entry.encoded)
                     guard case .delta(let delta) = entry.body else { continue }
                     try samples.add("sealed-delta", delta.bytes)

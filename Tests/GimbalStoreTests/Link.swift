@@ -53,9 +53,9 @@ final class Link: Sendable {
 
     /// As PivotRoutes answers.
     private func answer(to bytes: [UInt8]) async -> Answer? {
-        guard let pivot = world.pivot, let request = try? PushRequest(decoding: bytes),
-            let deltas = try? request.deltas.map({ IncomingDelta(try $0.verified(SodiumPrimitives())) })
-        else { return nil }
+        guard let pivot = world.pivot, let request = try? PushReader(bytes), let deltas = try? Self.verified(request) else {
+            return nil
+        }
         let result = await withCheckedContinuation { continuation in
             pivot.push(request.cursor, deltas) { continuation.resume(returning: $0) }
         }
@@ -64,6 +64,13 @@ final class Link: Sendable {
         return try? VerifiedAnswer(
             verifying: signed, by: world.pivotKey.author, of: node.space, to: [1], SodiumPrimitives()
         ).answer
+    }
+
+    private static func verified(_ push: PushReader) throws -> [IncomingDelta] {
+        var push = push
+        var deltas: [IncomingDelta] = []
+        while let delta = try push.next() { deltas.append(IncomingDelta(try delta.verified(SodiumPrimitives()))) }
+        return deltas
     }
 
     private func follow() async {
@@ -89,7 +96,7 @@ final class Link: Sendable {
 
     private static func verified(_ bytes: [UInt8], _ space: SpaceID, _ pivot: AuthorID) throws -> NodePage {
         let primitives = SodiumPrimitives()
-        let page = try Page(decoding: bytes)
+        let page = try ReadPage(bytes)
         let entries = try page.entries.map { entry in
             let body: NodePage.Entry.Body =
                 switch entry.body {

@@ -84,7 +84,8 @@ enum DeltaProperties {
             require(
                 (effect != nil) == (shown[index] != nil && !refused.contains(index)),
                 "operation \(index) has an effect, or is hidden, or refused")
-            require(effect?.effect.dot ?? verified.header.dot(at: index) == verified.header.dot(at: index), "dots are consecutive")
+            require(
+                effect?.effect.dot ?? verified.header.dot(at: index) == verified.header.dot(at: index), "dots are consecutive")
         }
     }
 

@@ -11,13 +11,8 @@ enum ExchangeProperties {
             requireSame(entry.encoded, as: bytes)
             check(entry)
         }
-        if let page = decoded(bytes, { () throws(WireError) in try Page(decoding: bytes) }) {
-            requireSame(page.encoded, as: bytes)
-            for entry in page.entries { check(entry) }
-        }
-        if let push = decoded(bytes, { () throws(WireError) in try PushRequest(decoding: bytes) }) {
-            requireSame(push.encoded, as: bytes)
-        }
+        checkPage(bytes)
+        checkPush(bytes)
         if let answer = decoded(bytes, { () throws(WireError) in try Answer(decoding: bytes) }) {
             requireSame(answer.encoded, as: bytes)
         }
@@ -28,6 +23,33 @@ enum ExchangeProperties {
             requireSame(signed.encoded, as: bytes)
             check(signed)
         }
+    }
+
+    private static func checkPage(_ bytes: [UInt8]) {
+        let isPage: Void? = decoded(bytes) { () throws(WireError) in
+            var page = try PageReader(bytes)
+            while try page.next() != nil {}
+            _ = try page.checkpoint()
+        }
+        guard isPage != nil, var page = try? PageReader(bytes) else { return }
+        var entries: [[UInt8]] = []
+        while let entry = try? page.next() {
+            check(entry)
+            entries.append(entry.encoded)
+        }
+        guard let checkpoint = try? page.checkpoint() else { return require(false, "a page is read twice the same") }
+        requireSame(Page.encode(after: page.after, entries: entries, checkpoint: checkpoint.encoded), as: bytes)
+    }
+
+    private static func checkPush(_ bytes: [UInt8]) {
+        let isPush: Void? = decoded(bytes) { () throws(WireError) in
+            var push = try PushReader(bytes)
+            while try push.next() != nil {}
+        }
+        guard isPush != nil, var push = try? PushReader(bytes) else { return }
+        var request = PushRequest(cursor: push.cursor, deltas: [])
+        while let delta = try? push.next() { request.deltas.append(delta) }
+        requireSame(request.encoded, as: bytes)
     }
 
     private static func check(_ entry: LogEntry) {
@@ -58,7 +80,8 @@ enum ExchangeProperties {
         let author = AuthorID(words: checkpoint.space.words)
         let verified = try? VerifiedCheckpoint(verifying: signed, by: author, of: checkpoint.space, primitives)
         require(verified?.checkpoint == checkpoint, "a checkpoint of its own space is accepted")
-        let elsewhere = try? VerifiedCheckpoint(verifying: signed, by: author, of: SpaceID(words: checkpoint.logRoot.words), primitives)
+        let elsewhere = try? VerifiedCheckpoint(
+            verifying: signed, by: author, of: SpaceID(words: checkpoint.logRoot.words), primitives)
         require(elsewhere == nil || checkpoint.space.words == checkpoint.logRoot.words, "a checkpoint of another space is not")
     }
 }

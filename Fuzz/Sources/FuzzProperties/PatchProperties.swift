@@ -32,6 +32,8 @@ enum PatchProperties {
     }
 
     private static func checkChange(from old: [UInt8], to new: [UInt8]) {
+        // The reference copies the document with each operation.
+        guard old.count + new.count < 16_384 else { return }
         guard let before = try? JSONValue(parsing: old), let after = try? JSONValue(parsing: new) else { return }
         var writer = JSONPatchWriter()
         writer.change(before, to: after, at: .root)

@@ -23,7 +23,9 @@ struct ReferenceTree {
                 read.append(.operation(item.encoded))
                 continue
             }
-            guard let hash = Digest(bytes), case .unsigned(let leaves) = fields[1], (1...4096).contains(leaves) else { return nil }
+            guard let hash = Digest(bytes), case .unsigned(let leaves) = fields[1], (1...4096).contains(leaves) else {
+                return nil
+            }
             read.append(.hash(hash, leaves: Int(leaves)))
         }
         self.items = read

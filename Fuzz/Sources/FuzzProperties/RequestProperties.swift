@@ -22,7 +22,8 @@ enum RequestProperties {
 
     /// A signature holds for what was signed, and for nothing else.
     private static func checkSigned(_ target: RequestSignature.Target, _ other: RequestSignature.Target) {
-        let signed = RequestSignature(signing: target, nonce: nonce, with: HashSigner(author: AuthorID(words: Words32(1, 2, 3, 4))))
+        let signed = RequestSignature(
+            signing: target, nonce: nonce, with: HashSigner(author: AuthorID(words: Words32(1, 2, 3, 4))))
         let headers = Dictionary(uniqueKeysWithValues: signed.headers(for: target))
         func verified(_ target: RequestSignature.Target) -> RequestSignature? {
             try? RequestSignature(verifying: target, header: { headers[$0] }, HashPrimitives())

@@ -49,7 +49,8 @@ struct Scene {
         append(
             [
                 ("things/1", .put(value: Array("3".utf8), created: .zero, observed: [.init(replicaIndex: 0, sequence: 1)])),
-                ("things/2", .remove(observed: [])), ("one", .clear), ("things/4", .put(value: [0x34], created: .zero, observed: [])),
+                ("things/2", .remove(observed: [])), ("one", .clear),
+                ("things/4", .put(value: [0x34], created: .zero, observed: [])),
                 ("forbidden/4", .put(value: [0x34], created: .zero, observed: [])),
             ], by: anna, refusing: [4], observing: [seen])
         append(Self.puts(["things/5", "things/6"], "null"), by: anna)

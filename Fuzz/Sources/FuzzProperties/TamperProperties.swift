@@ -89,8 +89,9 @@ enum TamperProperties {
                 expected?.stamp = operation.stamp
                 expected?.effect = operation.effect
             }
-            require(operation.dot.replica.author != scene.anna.author || operation.path != Scene.path("forbidden/4")
-                || operation.position == nil, "what was refused is not proven")
+            require(
+                operation.dot.replica.author != scene.anna.author || operation.path != Scene.path("forbidden/4")
+                    || operation.position == nil, "what was refused is not proven")
             guard let expected else {
                 require(operation.position == nil, "\(operation.dot) at \(operation.path) was never in the log")
                 continue

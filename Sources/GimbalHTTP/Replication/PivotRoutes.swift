@@ -69,9 +69,11 @@ struct PivotRoutes: Sendable {
         let deltas: [IncomingDelta]
         let cursor: Cursor
         do throws(WireError) {
-            let push = try PushRequest(decoding: body)
+            var push = try PushReader(body)
             cursor = push.cursor
-            deltas = try await Verification.verify(push.deltas)
+            var sealed: [SealedDelta] = []
+            while let delta = try push.next() { sealed.append(delta) }
+            deltas = try await Verification.verify(sealed)
         } catch {
             logger.warning("push refused", metadata: ["author": "\(signature.author)", "error": "\(error)"])
             return answer(error.code == .badSignature ? .badSignature : .malformed, to: signature, detail: "\(error)")

@@ -43,13 +43,13 @@ enum Verification {
         _ bytes: [UInt8], of space: SpaceID, by pivot: AuthorID
     ) async throws(WireError) -> NodePage {
         let primitives = SodiumPrimitives()
-        let page = try Page(decoding: bytes)
-        let checkpoint = try VerifiedCheckpoint(verifying: page.checkpoint, by: pivot, of: space, primitives)
-        var sealed: [SealedDelta] = []
-        for entry in page.entries { if case .delta(let delta) = entry.body { sealed.append(delta) } }
-        var verified = try await verify(sealed)[...]
+        var page = try PageReader(bytes)
+        var read: [LogEntry] = []
+        while let entry = try page.next() { read.append(entry) }
+        let checkpoint = try VerifiedCheckpoint(verifying: try page.checkpoint(), by: pivot, of: space, primitives)
+        var verified = try await verify(read.compactMap { if case .delta(let delta) = $0.body { delta } else { nil } })[...]
         var entries: [NodePage.Entry] = []
-        for entry in page.entries {
+        for entry in read {
             let body: NodePage.Entry.Body
             let leaf: Digest
             switch entry.body {

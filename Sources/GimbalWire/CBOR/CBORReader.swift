@@ -23,6 +23,8 @@ public struct CBORReader: Sendable {
 
     public var isAtEnd: Bool { offset == end }
 
+    public var bytesLeft: Int { end - offset }
+
     public func expectEnd() throws(WireError) {
         guard isAtEnd else { throw WireError(.trailingBytes, at: offset) }
     }

@@ -76,8 +76,11 @@ public struct DeltaHeader: Hashable, Sendable {
         return writer.bytes
     }
 
-    public init(decoding bytes: [UInt8]) throws(WireError) {
-        var reader = CBORReader(bytes)
+    public init(decoding bytes: [UInt8]) throws(WireError) { try self.init(decoding: bytes, in: bytes.indices) }
+
+    /// Decodes the header in `range`.
+    init(decoding bytes: [UInt8], in range: Range<Int>) throws(WireError) {
+        var reader = CBORReader(bytes, in: range)
         try reader.array(of: 10)
         try reader.type(Self.type)
         space = try reader.fixed(SpaceID.self)
@@ -106,6 +109,8 @@ public struct DeltaHeader: Hashable, Sendable {
     private static func observed(_ reader: inout CBORReader, except own: ReplicaID) throws(WireError) -> [Observed] {
         let count = try reader.arrayCount(upTo: Limits.observedReplicasPerDelta, "observed replicas")
         var observed: [Observed] = []
+        // An entry has 37 bytes at least; a growing array would take several times what it holds in the end.
+        observed.reserveCapacity(min(count, reader.bytesLeft / 37))
         for _ in 0..<count {
             let start = reader.offset
             try reader.array(of: 3)

@@ -10,7 +10,9 @@ public struct SealedDelta: Hashable, Sendable {
     public let bytes: [UInt8]
     /// Who it says it is from and what it extends. Not verified.
     public let claimedHeader: DeltaHeader
-    let signed: SignedPayload
+    /// Where the header is in `bytes`.
+    private let payload: Range<Int>
+    private let signature: Signature
     /// Where each item begins; the last item ends where the bytes end.
     let itemStarts: [UInt32]
 
@@ -27,8 +29,8 @@ public struct SealedDelta: Hashable, Sendable {
     public init(from reader: inout CBORReader) throws(WireError) {
         let start = reader.offset
         try reader.array(of: 2)
-        signed = try SignedPayload(from: &reader)
-        claimedHeader = try DeltaHeader(decoding: signed.payload)
+        let (payload, signature) = try SignedPayload.parts(from: &reader)
+        claimedHeader = try DeltaHeader(decoding: reader.bytes, in: payload)
         let count = try reader.arrayCount(upTo: Limits.hardMaximumOperationsPerDelta, "operations in a delta")
         guard count > 0 else { throw WireError(.inconsistent, at: start, "a delta has an operation at least") }
         var starts: [UInt32] = []
@@ -43,34 +45,39 @@ public struct SealedDelta: Hashable, Sendable {
             throw WireError(.tooLarge, at: start, "delta: at most \(Limits.hardMaximumDeltaBytes) bytes")
         }
         itemStarts = starts
+        self.payload = (payload.lowerBound - start)..<(payload.upperBound - start)
+        self.signature = signature
         self.bytes = Array(reader.bytes[start..<reader.offset])
     }
 
     /// Signs a complete header over operations that are encoded already.
     init(signing header: DeltaHeader, operations: [[UInt8]], with signer: any Signer) {
         precondition(operations.count == header.count && header.count <= Limits.hardMaximumOperationsPerDelta)
-        claimedHeader = header
-        signed = SignedPayload(signing: header.encoded, with: signer)
-        (bytes, itemStarts) = Self.assemble(signed, operations)
+        self.init(header, SignedPayload(signing: header.encoded, with: signer), items: operations)
     }
 
-    private init(_ delta: SealedDelta, items: [[UInt8]]) {
-        claimedHeader = delta.claimedHeader
-        signed = delta.signed
-        (bytes, itemStarts) = Self.assemble(signed, items)
-    }
-
-    private static func assemble(_ signed: SignedPayload, _ items: [[UInt8]]) -> ([UInt8], [UInt32]) {
-        var writer = CBORWriter(reserving: items.reduce(400) { $0 + $1.count })
+    private init(_ header: DeltaHeader, _ signed: SignedPayload, items: [[UInt8]]) {
+        var writer = CBORWriter(reserving: items.reduce(signed.payload.count + 200) { $0 + $1.count })
         writer.array(count: 2)
-        signed.encode(into: &writer)
+        payload = signed.encode(into: &writer)
         writer.array(count: items.count)
         var starts: [UInt32] = []
         for item in items {
             starts.append(UInt32(writer.bytes.count))
             writer.encoded(item)
         }
-        return (writer.bytes, starts)
+        claimedHeader = header
+        signature = signed.signature
+        itemStarts = starts
+        bytes = writer.bytes
+    }
+
+    /// The header with its signature, as COSE_Sign1.
+    private var signed: SignedPayload { SignedPayload(payload: Array(bytes[payload]), signature: signature) }
+
+    /// Whether the author signed the header.
+    func verifySignature(_ primitives: any Primitives) throws(WireError) {
+        try signed.verify(by: claimedHeader.replica.author, with: primitives)
     }
 
     func itemRange(_ index: Int) -> Range<Int> {
@@ -79,10 +86,12 @@ public struct SealedDelta: Hashable, Sendable {
     }
 
     /// The same delta with `items` in place of its own; the signature still holds if they hash to its root.
-    func replacingItems(_ items: [[UInt8]]) -> SealedDelta { SealedDelta(self, items: items) }
+    func replacingItems(_ items: [[UInt8]]) -> SealedDelta { SealedDelta(claimedHeader, signed, items: items) }
 
     /// The hash by which the next header of the replica names this one. Covers the payload, not the signature.
-    public func headerHash(_ primitives: any Primitives) -> Digest { primitives.hash(signed.payload) }
+    public func headerHash(_ primitives: any Primitives) -> Digest {
+        primitives.hash(prefix: nil, bytes.span.extracting(payload))
+    }
 
     /// The only door to the operations: checks the signature and that everything shown is what was signed.
     public func verified(_ primitives: any Primitives) throws(WireError) -> VerifiedDelta {

@@ -27,7 +27,7 @@ public struct VerifiedDelta: Hashable, Sendable {
 
     init(verifying sealed: SealedDelta, _ primitives: any Primitives) throws(WireError) {
         let header = sealed.claimedHeader
-        try sealed.signed.verify(by: header.replica.author, with: primitives)
+        try sealed.verifySignature(primitives)
         var tree = PrunedTree(sealed: sealed, primitives: primitives)
         let (root, _) = try tree.root(0..<header.count)
         guard tree.nextItem == sealed.itemStarts.count else {

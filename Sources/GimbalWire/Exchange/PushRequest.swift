@@ -1,6 +1,6 @@
 import GimbalCRDT
 
-/// What a node sends up: where it stands in the pivot's log, and its next deltas in their order.
+/// What a node sends up: where it stands in the pivot's log, and its next deltas in their order. `PushReader` reads it.
 public struct PushRequest: Hashable, Sendable {
     static let type = "gimbal.push.1"
     public static let hardMaximumDeltas = 1024
@@ -23,19 +23,34 @@ public struct PushRequest: Hashable, Sendable {
         for delta in deltas { writer.encoded(delta.bytes) }
         return writer.bytes
     }
+}
 
-    public init(decoding bytes: [UInt8]) throws(WireError) {
-        guard bytes.count <= Self.hardMaximumBytes else {
-            throw WireError(.tooLarge, "push: at most \(Self.hardMaximumBytes) bytes")
+/// Reads a push delta by delta: what it holds grows with one delta, not with the push.
+public struct PushReader: Sendable {
+    public let cursor: Cursor
+    /// How many deltas are still to come.
+    public private(set) var remaining: Int
+    private var reader: CBORReader
+
+    public init(_ bytes: [UInt8]) throws(WireError) {
+        guard bytes.count <= PushRequest.hardMaximumBytes else {
+            throw WireError(.tooLarge, "push: at most \(PushRequest.hardMaximumBytes) bytes")
         }
         var reader = CBORReader(bytes)
         try reader.array(of: 3)
-        try reader.type(Self.type)
+        try reader.type(PushRequest.type)
         cursor = try Cursor(from: &reader)
-        deltas = []
-        for _ in 0..<(try reader.arrayCount(upTo: Self.hardMaximumDeltas, "deltas of a push")) {
-            deltas.append(try SealedDelta(from: &reader))
+        remaining = try reader.arrayCount(upTo: PushRequest.hardMaximumDeltas, "deltas of a push")
+        self.reader = reader
+    }
+
+    /// The next delta; nil after the last, and nothing follows it.
+    public mutating func next() throws(WireError) -> SealedDelta? {
+        guard remaining > 0 else {
+            try reader.expectEnd()
+            return nil
         }
-        try reader.expectEnd()
+        remaining -= 1
+        return try SealedDelta(from: &reader)
     }
 }

@@ -12,10 +12,12 @@ public enum JSONMerge {
     }
 
     private static func merged(_ document: JSONValue, _ changes: [(name: String, value: JSONValue)]) -> JSONValue {
+        let changes = lastOfEachName(changes)
         switch document {
         case .object(var members):
+            let places = Dictionary(members.indices.map { (JSONName(members[$0].name), $0) }, uniquingKeysWith: { $1 })
             for change in changes {
-                if let index = members.lastIndex(where: { $0.name == change.name }) {
+                if let index = places[JSONName(change.name)] {
                     members[index].value = merged(member: members[index].value, with: change.value)
                 } else {
                     members.append(change)
@@ -31,6 +33,12 @@ public enum JSONMerge {
         case .string, .number, .bool, .null:
             return document
         }
+    }
+
+    /// Readers of JSON take the last of several members with one name.
+    private static func lastOfEachName(_ members: [(name: String, value: JSONValue)]) -> [(name: String, value: JSONValue)] {
+        var names: Set<JSONName> = []
+        return members.reversed().filter { names.insert(JSONName($0.name)).inserted }.reversed()
     }
 
     private static func merged(member: JSONValue, with change: JSONValue) -> JSONValue {

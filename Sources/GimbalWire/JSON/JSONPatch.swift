@@ -44,14 +44,14 @@ public struct JSONPatchWriter: Sendable {
 
     private mutating func change(_ old: Members, to new: Members, at pointer: JSONPointer) {
         // Readers of JSON take the last of several members with one name.
-        let before = Dictionary(old.map { ($0.name, $0.value) }, uniquingKeysWith: { $1 })
-        let after = Dictionary(new.map { ($0.name, $0.value) }, uniquingKeysWith: { $1 })
-        for name in before.keys.sorted() where after[name] == nil { remove(pointer.appending(name)) }
+        let before = Dictionary(old.map { (JSONName($0.name), $0.value) }, uniquingKeysWith: { $1 })
+        let after = Dictionary(new.map { (JSONName($0.name), $0.value) }, uniquingKeysWith: { $1 })
+        for name in before.keys.sorted() where after[name] == nil { remove(pointer.appending(name.text)) }
         for (name, value) in after.sorted(by: { $0.key < $1.key }) {
             if let previous = before[name] {
-                change(previous, to: value, at: pointer.appending(name))
+                change(previous, to: value, at: pointer.appending(name.text))
             } else {
-                add(pointer.appending(name), value.write())
+                add(pointer.appending(name.text), value.write())
             }
         }
     }

@@ -19,7 +19,7 @@ public indirect enum JSONValue: Sendable {
     /// The value of the last member with this name; nil for other kinds of value too.
     public subscript(name: String) -> JSONValue? {
         guard case .object(let members) = self else { return nil }
-        return members.last { $0.name == name }?.value
+        return members.last { $0.name.hasSameBytes(as: name) }?.value
     }
 
     public var string: String? { if case .string(let text) = self { text } else { nil } }
@@ -196,10 +196,10 @@ extension JSONValue: Equatable {
         case (.null, .null): true
         case (.bool(let one), .bool(let two)): one == two
         case (.number(let one), .number(let two)): one == two
-        case (.string(let one), .string(let two)): one == two
+        case (.string(let one), .string(let two)): one.hasSameBytes(as: two)
         case (.array(let one), .array(let two)): one == two
         case (.object(let one), .object(let two)):
-            one.count == two.count && zip(one, two).allSatisfy { $0.name == $1.name && $0.value == $1.value }
+            one.count == two.count && zip(one, two).allSatisfy { $0.name.hasSameBytes(as: $1.name) && $0.value == $1.value }
         default: false
         }
     }

@@ -1,17 +1,5 @@
 import GimbalCRDT
 
-/// Why an operation was refused, by its place in its delta.
-public struct Refusal: Hashable, Sendable {
-    public var index: Int
-    /// A stable code, see docs/wire-format.md.
-    public var reason: String
-
-    public init(index: Int, reason: String) {
-        self.index = index
-        self.reason = reason
-    }
-}
-
 /// One place of the log, with no more trust than its bytes.
 public struct LogEntry: Hashable, Sendable {
     public enum Body: Hashable, Sendable {
@@ -26,13 +14,12 @@ public struct LogEntry: Hashable, Sendable {
     public var body: Body
     /// The upper bound on the effective stamps of the delta's operations; zero for a join.
     public var cap: HybridTimestamp
-    /// Rising by index.
-    public var refusals: [Refusal]
+    public var refusals: Refusals
 
-    public init(body: Body, cap: HybridTimestamp, refusals: [Refusal]) {
+    public init(body: Body, cap: HybridTimestamp, refusals: some Collection<Refusal>) {
         self.body = body
         self.cap = cap
-        self.refusals = refusals
+        self.refusals = Refusals(refusals)
     }
 
     private enum Kind { static let delta: UInt64 = 1, receipt: UInt64 = 2, join: UInt64 = 3 }
@@ -57,15 +44,7 @@ public struct LogEntry: Hashable, Sendable {
         writer.array(count: 4)
         writer.unsigned(kind)
         writer.stamp(cap)
-        Self.encode(refusals, into: &writer)
-    }
-
-    private static func encode(_ refusals: [Refusal], into writer: inout CBORWriter) {
-        writer.array(count: refusals.count * 2)
-        for refusal in refusals {
-            writer.unsigned(refusal.index)
-            writer.text(refusal.reason)
-        }
+        refusals.encode(into: &writer)
     }
 
     public var encoded: [UInt8] {
@@ -81,11 +60,11 @@ public struct LogEntry: Hashable, Sendable {
         switch (kind, fields) {
         case (Kind.delta, 4):
             cap = try reader.stamp()
-            refusals = try Self.refusals(&reader)
+            refusals = try Refusals(from: &reader)
             body = .delta(try SealedDelta(from: &reader))
         case (Kind.receipt, 4):
             cap = try reader.stamp()
-            refusals = try Self.refusals(&reader)
+            refusals = try Refusals(from: &reader)
             body = .receipt(headerHash: try reader.fixed(Digest.self))
         case (Kind.join, 2):
             cap = .zero
@@ -106,22 +85,6 @@ public struct LogEntry: Hashable, Sendable {
         try reader.expectEnd()
     }
 
-    private static func refusals(_ reader: inout CBORReader) throws(WireError) -> [Refusal] {
-        let start = reader.offset
-        let items = try reader.arrayCount(upTo: Limits.hardMaximumOperationsPerDelta * 2, "refusals")
-        guard items.isMultiple(of: 2) else { throw WireError(.inconsistent, at: start, "pairs expected") }
-        var refusals: [Refusal] = []
-        for _ in 0..<(items / 2) {
-            let place = reader.offset
-            let index = try reader.count(upTo: Limits.hardMaximumOperationsPerDelta - 1, "index")
-            guard refusals.last.map({ $0.index < index }) ?? true else {
-                throw WireError(.inconsistent, at: place, "rising indexes expected")
-            }
-            refusals.append(Refusal(index: index, reason: try reader.text(upTo: 64)))
-        }
-        return refusals
-    }
-
     /// The log tree's leaf: a receipt has the same as its delta.
     public func leaf(_ primitives: any Primitives) -> Digest {
         switch body {
@@ -133,13 +96,13 @@ public struct LogEntry: Hashable, Sendable {
 
     /// The leaf of an accepted delta whose header's hash is known.
     public static func leaf(
-        headerHash: Digest, cap: HybridTimestamp, refusals: [Refusal], _ primitives: any Primitives
+        headerHash: Digest, cap: HybridTimestamp, refusals: some Collection<Refusal>, _ primitives: any Primitives
     ) -> Digest {
         var writer = CBORWriter(reserving: 64)
         writer.array(count: 4)
         writer.unsigned(Kind.delta)
         writer.stamp(cap)
-        encode(refusals, into: &writer)
+        Refusals(refusals).encode(into: &writer)
         writer.byteString(headerHash)
         return MerkleTree.leaf(writer.bytes.span, primitives)
     }
