@@ -37,21 +37,32 @@ public struct Member: Hashable, Sendable {
         }
     }
 
-    /// Dots live on both sides stay, and dots live on one side that the other has not seen, or had refused.
+    /// Dots live on both sides stay, and dots live on one side that the other has not accepted. One dot keeps the smaller of its
+    /// stamps.
+    ///
+    /// - Parameters:
+    ///   - isGoneHere: whether this side has accepted a dot that is not live here.
+    ///   - isGoneThere: the same of the other side.
     public func joined(
         _ other: Member, isGoneHere: (Dot) -> Bool, isGoneThere: (Dot) -> Bool
     ) -> Member {
         var joined: [Write] = []
-        for write in live {
-            if let twin = other.live.first(where: { $0.dot == write.dot }) {
-                joined.append(write.reconciled(with: twin))
-            } else if !isGoneThere(write.dot) {
-                joined.append(write)
+        var (here, there) = (live[...], other.live[...])
+        while let left = here.first, let right = there.first {
+            if left.dot == right.dot {
+                joined.append(left.reconciled(with: right))
+                here.removeFirst()
+                there.removeFirst()
+            } else if left.dot < right.dot {
+                if !isGoneThere(left.dot) { joined.append(left) }
+                here.removeFirst()
+            } else {
+                if !isGoneHere(right.dot) { joined.append(right) }
+                there.removeFirst()
             }
         }
-        for write in other.live where !live.contains(where: { $0.dot == write.dot }) && !isGoneHere(write.dot) {
-            joined.append(write)
-        }
+        joined += here.filter { !isGoneThere($0.dot) }
+        joined += there.filter { !isGoneHere($0.dot) }
         return Member(live: joined)
     }
 }

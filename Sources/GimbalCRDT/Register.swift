@@ -19,8 +19,24 @@ public struct Register: Hashable, Sendable {
     @usableFromInline
     mutating func replace(with incoming: Write) { write = incoming }
 
-    public func joined(_ other: Register) -> Register {
+    /// What is left of two sides that went apart. A side that accepted the other's write and holds another one has replaced
+    /// it: the replacement stays, even where the other side put a later cap on what it replaced. If each side has replaced the
+    /// other's write, two caps made them disagree, and the smaller one stays: it is the greater that owes its place to a later
+    /// cap. Otherwise the greater one stays. One dot keeps the smaller of its stamps.
+    ///
+    /// - Parameters:
+    ///   - isReplacedHere: whether this side has accepted a dot.
+    ///   - isReplacedThere: the same of the other side.
+    public func joined(
+        _ other: Register, isReplacedHere: (Dot) -> Bool, isReplacedThere: (Dot) -> Bool
+    ) -> Register {
         if write.dot == other.write.dot { return Register(write.reconciled(with: other.write)) }
-        return write.precedes(other.write) ? other : self
+        let (smaller, greater) = write.precedes(other.write) ? (self, other) : (other, self)
+        switch (isReplacedThere(write.dot), isReplacedHere(other.write.dot)) {
+        case (true, false): return other
+        case (false, true): return self
+        case (true, true): return smaller
+        case (false, false): return greater
+        }
     }
 }

@@ -36,45 +36,15 @@ public struct SpaceState: Equatable, Sendable {
         versionVector.advance(dot.replica, to: Head(sequence: dot.sequence, headerHash: headerHash))
     }
 
-    /// The join of two states (a refill): nothing that one side removed on purpose comes back.
+    /// The join of two states that went apart.
     public func joined(_ other: SpaceState) -> SpaceState {
-        var joined = SpaceState(versionVector: versionVector)
-        joined.versionVector.merge(other.versionVector)
-        let isGoneHere = { (dot: Dot) in versionVector.covers(dot) && refused[dot] == nil }
-        let isGoneThere = { (dot: Dot) in other.versionVector.covers(dot) && other.refused[dot] == nil }
+        let join = StateJoin(side, other.side)
+        var joined = SpaceState(versionVector: join.versionVector, refused: join.refused)
         for path in Set(paths.keys).union(other.paths.keys) {
-            joined.paths[path] = Self.join(paths[path], other.paths[path], isGoneHere: isGoneHere, isGoneThere: isGoneThere)
-        }
-        for (dot, reason) in refused {
-            if let twin = other.refused[dot] {
-                joined.refused[dot] = min(reason, twin)
-            } else if !other.versionVector.covers(dot) {
-                joined.refused[dot] = reason
-            }
-        }
-        for (dot, reason) in other.refused where refused[dot] == nil && !versionVector.covers(dot) {
-            joined.refused[dot] = reason
+            joined.paths[path] = join.state(paths[path], other.paths[path])
         }
         return joined
     }
 
-    private static func join(
-        _ here: PathState?, _ there: PathState?, isGoneHere: (Dot) -> Bool, isGoneThere: (Dot) -> Bool
-    ) -> PathState? {
-        switch (here, there) {
-        case (.register(let left), .register(let right)):
-            return .register(left.joined(right))
-        case (.register(let only), nil):
-            return isGoneThere(only.write.dot) ? nil : here
-        case (nil, .register(let only)):
-            return isGoneHere(only.write.dot) ? nil : there
-        default:
-            let joined = member(here).joined(member(there), isGoneHere: isGoneHere, isGoneThere: isGoneThere)
-            return joined.isPresent ? .member(joined) : nil
-        }
-    }
-
-    private static func member(_ state: PathState?) -> Member {
-        if case .member(let member) = state { member } else { Member() }
-    }
+    private var side: StateJoin.Side { StateJoin.Side(versionVector: versionVector, refused: refused) }
 }

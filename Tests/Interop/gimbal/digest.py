@@ -8,7 +8,7 @@ BUCKET_BYTES = 64
 
 
 def write_item(write):
-    """A register or a live dot. `stamp` is the effective one, `created` is what the operation carries, 0 without one."""
+    """A register or a live dot. `stamp` and `created` are the effective ones."""
     return encode([1, write.path, *write.dot, write.stamp, write.created, write.operation_hash])
 
 

@@ -8,7 +8,7 @@ from .operations import FOR_REGISTERS, PUT, REMOVE
 
 @dataclass(frozen=True)
 class Write:
-    """A register or a live dot of a member. `stamp` is the effective one; `value` is None for a register's deletion."""
+    """A register or a live dot of a member. `stamp` and `created` are effective; `value` is None for a register's deletion."""
 
     path: str
     dot: tuple  # author, incarnation, sequence
@@ -24,12 +24,13 @@ class Write:
 
 
 def write_of(header, shown, cap):
-    """What an operation writes; without a cap its stamp counts as it is signed."""
+    """What an operation writes; without a cap its stamp counts as it is signed. It is created at its own stamp at the latest."""
     operation = shown.operation
     stamp = header.stamp + operation.offset
     effective = stamp if cap is None else min(stamp, cap)
     dot = (*header.replica, header.first + shown.index)
-    return Write(operation.path, dot, effective, operation.created or 0, shown.leaf, operation.value)
+    created = min(operation.created or effective, effective)
+    return Write(operation.path, dot, effective, created, shown.leaf, operation.value)
 
 
 @dataclass
@@ -43,6 +44,10 @@ class State:
 
     def covers(self, dot):
         return dot[2] <= self.heads.get(dot[:2], (0, None))[0]
+
+    def accepted(self, dot):
+        """Whether the operation was taken in: what it wrote is live, or something took its place."""
+        return self.covers(dot) and dot not in self.refused
 
     def apply(self, entry, verified):
         """Merges a log entry. The causal order is the caller's duty: it must extend its replica's head."""
@@ -110,14 +115,14 @@ class State:
 
 
 def join(left, right):
-    """The state join of design §3. Where heads clash at one sequence, the left side keeps its own."""
+    """The state join (docs/decisions/0002). Where heads clash at one sequence, the left side keeps its own."""
     result = State()
     for path in left.registers.keys() | right.registers.keys():
-        kept = joined_writes(left, right, side(left.registers, path), side(right.registers, path))
+        kept = joined_register(left, right, left.registers.get(path), right.registers.get(path))
         if kept:
-            result.registers[path] = max(kept.values(), key=lambda write: write.order)
+            result.registers[path] = kept
     for path in left.members.keys() | right.members.keys():
-        kept = joined_writes(left, right, left.members.get(path, {}), right.members.get(path, {}))
+        kept = joined_member(left, right, left.members.get(path, {}), right.members.get(path, {}))
         if kept:
             result.members[path] = kept
     for replica in left.heads.keys() | right.heads.keys():
@@ -127,25 +132,30 @@ def join(left, right):
     return result
 
 
-def side(registers, path):
-    return {registers[path].dot: registers[path]} if path in registers else {}
+def reconciled(one, other):
+    """One dot on both sides: the smaller effective stamp stays."""
+    return min(one, other, key=lambda write: (write.stamp, write.created, write.operation_hash))
 
 
-def joined_writes(left, right, left_writes, right_writes):
-    """Writes on both sides, with the smaller stamp, and those that the other side has not seen or refused."""
-    kept = {}
-    for dot in left_writes.keys() & right_writes.keys():
-        kept[dot] = min(left_writes[dot], right_writes[dot], key=lambda write: write.stamp)
+def joined_register(left, right, one, other):
+    """A write that the other side accepted and has replaced goes. If both are, the smaller stays, if neither is, the greater."""
+    if one and other and one.dot == other.dot:
+        return reconciled(one, other)
+    kept = [write for write, side in ((one, right), (other, left)) if write and not side.accepted(write.dot)]
+    if kept:
+        return max(kept, key=lambda write: write.order)
+    return min(one, other, key=lambda write: write.order) if one and other else None
+
+
+def joined_member(left, right, left_writes, right_writes):
+    """Dots live on both sides, and those that the other side has not accepted."""
+    kept = {dot: reconciled(left_writes[dot], right_writes[dot]) for dot in left_writes.keys() & right_writes.keys()}
     for writes, others, other in ((left_writes, right_writes, right), (right_writes, left_writes, left)):
-        for dot, write in writes.items():
-            if dot not in others and (not other.covers(dot) or dot in other.refused):
-                kept[dot] = write
+        kept |= {dot: write for dot, write in writes.items() if dot not in others and not other.accepted(dot)}
     return kept
 
 
 def joined_refusals(left, right):
-    """Refused on both sides, or on one that the other has not seen: what the other took or observed is only covered."""
-    both = {dot: reason for dot, reason in left.refused.items() if dot in right.refused}
-    for state, other in ((left, right), (right, left)):
-        both |= {dot: reason for dot, reason in state.refused.items() if not other.covers(dot)}
-    return both
+    """Refused on both sides, or on the one that has seen it: what a side accepted or observed is only covered."""
+    reasons = {dot: [side.refused[dot] for side in (left, right) if dot in side.refused] for dot in left.refused | right.refused}
+    return {dot: min(found) for dot, found in reasons.items() if not (left.accepted(dot) or right.accepted(dot))}

@@ -192,7 +192,11 @@ def caps():
         if leaf(one.encoded) < leaf(clear("one", 1).encoded)
     )
     log.append(anna.delta(register_write('"first"'), clear("one", 1), winner, stamp=LATE), cap=STAMP)
-    return [capped, merge_vector("caps: in one delta, sequences decide", log)]
+    together = merge_vector("caps: in one delta, sequences decide", log)
+
+    log = RecordedLog()
+    log.append(Writer(ANNA).delta(assign("one", "1", created=LATE), put("things/1", "2", 1, created=5), stamp=LATE), cap=STAMP)
+    return [capped, together, merge_vector("caps: created at its own stamp at the latest", log)]
 
 
 def refusals():
@@ -215,7 +219,7 @@ def refusals():
 
 
 def joins():
-    return [*simple_joins(), *refusal_joins()]
+    return [*simple_joins(), *cap_joins(), *refusal_joins()]
 
 
 def two_sides(common):
@@ -247,12 +251,23 @@ def simple_joins():
     apart = join_vector("join: both have something of their own", left, right)
     swapped = join_vector("join: the same, sides swapped", right, left)
 
+    return [same, ahead, apart, swapped, join_vector("join: with nothing", left, RecordedLog())]
+
+
+def cap_joins():
+    """One delta that two logs took under different caps, as after a backup was restored (docs/decisions/0002)."""
     left, right = RecordedLog(), RecordedLog()
-    sealed = Writer(ANNA).delta(assign("one", "1"), put("things/1", "2", 1), stamp=LATE)
-    left.append(sealed, cap=LATE - 10)
-    right.append(sealed, cap=LATE - 5)
-    caps = join_vector("join: of one dot, the smaller effective stamp stays", left, right)
-    return [same, ahead, apart, swapped, caps, join_vector("join: with nothing", left, RecordedLog())]
+    early = Writer(ANNA).delta(assign("one", "1"), put("things/1", "2", 1), stamp=LATE)
+    left.append(early, cap=LATE - 50)
+    right.append(early, cap=LATE - 5)
+    same = join_vector("join: of one dot, the smaller effective stamp stays", left, right)
+
+    later = Writer(BERT).delta(assign("one", "3"), put("things/1", "4", 1), stamp=LATE - 30)
+    left.append(later, cap=LATE)
+    replaced = join_vector("join: what replaced a write stays, whatever the cap of the replaced one on the other side", left, right)
+    swapped = join_vector("join: what replaced a write stays, sides swapped", right, left)
+    right.append(later, cap=LATE)
+    return [same, replaced, swapped, join_vector("join: each side replaced the other's write: the smaller stays", left, right)]
 
 
 def refusal_joins():
@@ -264,4 +279,7 @@ def refusal_joins():
     accepted = join_vector("join: refused on one side, accepted on the other", left, right)
     right.append(bert.delta(remove("things/2", observed=[(0, 3)]), stamp=STAMP + 9, observed=[(anna, 3)]))
     observed = join_vector("join: refused on one side, observed on the other", left, right)
-    return [accepted, observed, join_vector("join: refused on one side, unknown on the other", left, RecordedLog())]
+    unknown = join_vector("join: refused on one side, unknown on the other", left, RecordedLog())
+    right = RecordedLog()
+    right.append(sealed, [(0, "too-large"), (1, "forbidden"), (2, "forbidden")])
+    return [accepted, observed, unknown, join_vector("join: refused on both sides, the smaller reason stays", left, right)]
