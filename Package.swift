@@ -47,6 +47,11 @@ let package = Package(
             "GimbalStore",
             ["GimbalCRDT", "GimbalWire", "GimbalSigning", "GimbalReplication", "GimbalStorage", "GimbalRocksDB"]),
         tests("GimbalCRDTTests", ["GimbalCRDT"]),
+        // The histories and what must hold of them: a library, so that fuzzing can draw histories too.
+        .target(
+            name: "Laws", dependencies: ["GimbalCRDT", "GimbalWire", "GimbalReplication"], path: "Tests/Laws",
+            swiftSettings: settings),
+        tests("LawTests", ["GimbalCRDT", "GimbalWire", "GimbalReplication", "GimbalSigning", "Laws"]),
         tests("GimbalWireTests", ["GimbalCRDT", "GimbalWire", "GimbalSigning"]),
         tests("GimbalStorageTests", ["GimbalStorage", "GimbalRocksDB"]),
         tests(

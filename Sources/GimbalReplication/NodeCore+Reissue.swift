@@ -14,6 +14,15 @@ extension NodeCore {
         step.effects.append(.investigate)
     }
 
+    /// What the shell was told to do, and what a crash or a commit that failed may have cut off.
+    func resumeInvestigation(_ step: inout NodeStep) {
+        switch investigation {
+        case .none, .pulling: break
+        case .asking: step.effects.append(.investigate)
+        case .reissuing: step.effects.append(.reissue)
+        }
+    }
+
     mutating func investigate(_ until: Cursor, _ step: inout NodeStep) {
         guard investigation == .asking else { return }
         beginInvestigation(until: until, &step)
@@ -79,6 +88,7 @@ extension NodeCore {
         chain = []
         record.incarnation = writer.replica.incarnation
         record.spoiledFrom = 0
+        step.isRecordChanged = true
         investigation = .none
         push = .idle
         offeredThrough = 0

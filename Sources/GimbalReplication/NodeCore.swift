@@ -58,6 +58,8 @@ public struct NodeCore: Sendable {
         writer = Writer(
             replica: replica, nextSequence: record.nextSequence, clock: HybridClock(last: record.clock), primitives)
         offeredThrough = base.versionVector[replica].sequence
+        // A crash came between the mark and the re-issue: nothing more is sealed under this incarnation.
+        if record.spoiledFrom > 0 { investigation = .asking }
     }
 
     public var replica: ReplicaID { writer.replica }
@@ -214,6 +216,7 @@ public struct NodeCore: Sendable {
         becomeReady(&step)
         if case .refused = fault { clearFault(&step) }
         if push == .paused { push = .idle }
+        resumeInvestigation(&step)
     }
 
     mutating func becomeReady(_ step: inout NodeStep) {

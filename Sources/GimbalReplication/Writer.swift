@@ -99,8 +99,12 @@ struct Writer: Sendable {
             let index = String(stamp.nanoseconds, radix: 16) + indexSuffix
             guard let path = Path("\(base)/\(index)") else { throw .outsideSpace }
             return [take(stamp, path, .put(value: value, created: .zero), observed: [])]
-        case .set(let path, let value), .record(let path, let value):
+        case .set(let path, let value):
             guard value.count <= limits.valueBytes else { throw .tooLarge }
+            return write(value, at: path, state, alreadyObserved, wallMilliseconds)
+        case .record(let path, let value):
+            // The space's own limit does not hold for its records: a small one could never be taken back.
+            guard value.count <= Limits.hardMaximumValueBytes else { throw .tooLarge }
             return write(value, at: path, state, alreadyObserved, wallMilliseconds)
         case .patch(let path, let patch):
             guard let document = state?.visible?.value else { throw .notFound }

@@ -288,7 +288,7 @@ public final class NodeSpace: SpaceStore {
     private func retry(_ inputs: [NodeInput]) {
         if inputs.contains(where: { if case .write = $0 { false } else { true } }) {
             deliver(.pushFailed)
-            commandSink.yield(.follow(withOwnBodies: false))
+            commandSink.yield(.follow(withOwnBodies: writer.withLock { $0.core.isInvestigating }))
         }
     }
 

@@ -1,0 +1,288 @@
+import GimbalCRDT
+import GimbalReplication
+import GimbalWire
+
+/// A pivot and its nodes as values, and a network that does what the history says.
+struct ExchangeWorld {
+    private(set) var pivot: PivotServer
+    private(set) var nodes: [NodeServer] = []
+    /// States of logs that a restored backup ended: nodes may still hold parts of them.
+    private(set) var lostLogs: [PivotServer.Disk] = []
+    /// A folder was copied or taken back: a write may then be delivered twice.
+    private(set) var hasCopies = false
+    private(set) var writtenByPivot = 0
+    private var savedPivot: PivotServer.Disk?
+    private var latePushes: [(cursor: Cursor, deltas: [IncomingDelta])] = []
+    private var stalePages: [Int: NodePage] = [:]
+    private var clocks = Clocks()
+    private var random: SeededRandom
+    private var nextToken: UInt64 = 0
+    private let paths: [Path]
+    private let tick: UInt64
+    private let pivotSigner = FastSigner(number: 0)
+
+    init(_ history: History) throws(Violation) {
+        random = SeededRandom(seed: history.seed ^ 0x6578_6368)
+        paths = history.paths
+        tick = history.swarm.tick
+        let base = BaseDisk(space: SpaceID(words: Words32(0x5ace, 0, 0, 0)))
+        pivot = PivotServer(disk: .init(base: base), signer: pivotSigner)
+        var settings = SpaceSettings()
+        settings.patterns = [Pattern("**")].compactMap { $0 }
+        try writeRecord(SpaceRecords.settingsPath, settings.json)
+        for number in 1..<max(2, history.swarm.replicas) {
+            // Nodes 1 and 2 are two lives of one author: ties between incarnations come up.
+            let signer = FastSigner(number: number)
+            let record = NodeRecord(incarnation: random.next())
+            nodes.append(NodeServer(signer: signer, disk: .init(base: base, record: record)))
+            try grant(number, .all)
+        }
+        for number in nodes.indices { try pull(number, limit: .max) }
+    }
+
+    mutating func play(_ step: Step) throws(Violation) {
+        clocks.advance(by: tick)
+        switch step {
+        case .write(let who, let kind, let path, let waits): try write(who, kind, path, waits: waits)
+        case .push(let who, let fate): try push(node(who), fate)
+        case .pull(let who, _, let limit): try pull(node(who), limit: limit)
+        case .stalePage(let who): try deliverStalePage(node(who))
+        case .clock(let who, let offset): clocks.set(who % (nodes.count + 1), offset: offset)
+        case .crash(let who): crash(who)
+        case .failCommit(let who):
+            if who == 0 { pivot.failsNextCommit = true } else { nodes[node(who)].failsNextCommit = true }
+        case .save(let who):
+            if who == 0 { savedPivot = pivot.disk } else { nodes[node(who)].saved = nodes[node(who)].disk }
+        case .restore(let who): restore(who)
+        case .clone(let who): clone(node(who))
+        case .grant(let who, let grant): try self.grant(node(who) + 1, grant)
+        case .limit(let bytes): try setLimit(bytes)
+        }
+    }
+
+    /// Numbers of servers count the pivot as 0.
+    private func node(_ who: Int) -> Int { (max(1, who) - 1) % nodes.count }
+
+    // MARK: Writes
+
+    private mutating func write(_ who: Int, _ kind: Step.Kind, _ pathNumber: Int, waits: Bool) throws(Violation) {
+        let number = who % (nodes.count + 1)
+        nextToken += 1
+        let path = paths[pathNumber % paths.count]
+        let value = Array("\(nextToken)".utf8)
+        let action: WriteRequest.Action
+        switch kind {
+        case .set: action = .set(path, value: value)
+        case .large: action = .set(path, value: Array("\"\(String(repeating: "x", count: 60))\(nextToken)\"".utf8))
+        case .delete: action = .delete(path)
+        case .patch: action = .patch(path, patch: Array("{\"a\":\(nextToken)}".utf8))
+        case .add:
+            guard let base = Path("things") else { preconditionFailure("things is a path") }
+            action = .push(base: base, value: value)
+        }
+        let request = WriteRequest(token: nextToken, action: action)
+        if number == 0 {
+            pivot.waiting.append(request)
+            if !waits { try stepPivot([]) }
+        } else {
+            nodes[number - 1].waiting.append(request)
+            if !waits { try stepNode(number - 1, []) }
+        }
+    }
+
+    private mutating func writeRecord(_ path: Path, _ json: [UInt8]) throws(Violation) {
+        nextToken += 1
+        pivot.waiting.append(WriteRequest(token: nextToken, action: .record(path, value: json)))
+        try stepPivot([])
+    }
+
+    mutating func grant(_ number: Int, _ grant: Step.Grant) throws(Violation) {
+        let patterns = grant == .things ? ["things/*"] : ["**"]
+        let record = MemberRecord(
+            name: "", writes: patterns.compactMap { Pattern($0) }, isRevoked: grant == .revoked)
+        try writeRecord(SpaceRecords.memberPath(nodes[number - 1].signer.author), record.json)
+    }
+
+    private mutating func setLimit(_ bytes: Int) throws(Violation) {
+        var settings = pivot.core.base.records.settings
+        settings.limits.valueBytes = bytes
+        try writeRecord(SpaceRecords.settingsPath, settings.json)
+    }
+
+    // MARK: Steps of the cores
+
+    /// Takes what waits together with `inputs`; nil when the commit failed.
+    @discardableResult
+    private mutating func stepPivot(_ inputs: [PivotInput]) throws(Violation) -> [PivotDirective]? {
+        let writes = pivot.waiting
+        pivot.waiting = []
+        let directives = try pivot.step(writes.map { .write($0) } + inputs, now: clocks.now(0), using: &random)
+        for case .answerWrite(_, .success) in directives ?? [] { writtenByPivot += 1 }
+        return directives
+    }
+
+    private mutating func stepNode(_ number: Int, _ inputs: [NodeInput]) throws(Violation) {
+        let writes = nodes[number].waiting
+        nodes[number].waiting = []
+        let isCommitted = try nodes[number].step(
+            writes.map { .write($0) } + inputs, now: clocks.now(number + 1), using: &random)
+        if !isCommitted, !inputs.isEmpty {
+            // As the shell does: the stream begins again, and what came from the network is asked for again.
+            nodes[number].beginStreamAgain()
+            try nodes[number].step([.pushFailed], now: clocks.now(number + 1), using: &random)
+        }
+        try checkFaults(nodes[number])
+    }
+
+    /// Faults that nothing in the history explains.
+    private func checkFaults(_ node: NodeServer) throws(Violation) {
+        for fault in node.faults {
+            let isExplained = fault == "not-a-member" || (fault == "pivot-lost" && !lostLogs.isEmpty)
+            try require(isExplained, "a node and its pivot never contradict each other", fault)
+        }
+    }
+
+    private mutating func tend(_ number: Int, isPivotAway: Bool) throws(Violation) {
+        for errand in nodes[number].takeErrands() {
+            switch errand {
+            case .seal(let first):
+                let operations = nodes[number].everythingPending.filter { $0.sequence >= first }
+                try stepNode(number, [.seal(operations)])
+            case .reissue:
+                // What waits is a step of its own: the errand concerns everything that is on disk.
+                try stepNode(number, [])
+                try stepNode(number, [.reissue([])])
+            case .investigate:
+                if isPivotAway {
+                    nodes[number].postpone(errand)
+                } else {
+                    try stepNode(number, [.investigate(until: pivot.core.place)])
+                }
+            }
+        }
+    }
+
+    // MARK: The network
+
+    /// The node reaches its pivot for the first time since either started.
+    private mutating func connect(_ number: Int) throws(Violation) {
+        guard !nodes[number].isJoined else { return }
+        nodes[number].isJoined = true
+        try stepNode(number, [.joined(place: pivot.core.place)])
+    }
+
+    mutating func push(_ number: Int, _ fate: Step.Fate) throws(Violation) {
+        if fate != .lost { try connect(number) }
+        try tend(number, isPivotAway: fate == .lost)
+        if nodes[number].outgoing == nil { try stepNode(number, [.retryPush]) }
+        try tend(number, isPivotAway: fate == .lost)
+        guard let (cursor, deltas) = nodes[number].outgoing else { return }
+        nodes[number].outgoing = nil
+        var answer: Answer?
+        switch fate {
+        case .delivered: answer = try receive(cursor, deltas)
+        case .lost: break
+        case .late: latePushes.append((cursor, deltas))
+        case .answerLost: _ = try receive(cursor, deltas)
+        case .twice:
+            answer = try receive(cursor, deltas)
+            let second = try receive(cursor, deltas)
+            if random.isDrawn(percent: 50) { answer = second }
+        }
+        try stepNode(number, [answer.map { .pushAnswered($0) } ?? .pushFailed])
+        if fate == .delivered, let late = latePushes.popLast() { _ = try receive(late.cursor, late.deltas) }
+    }
+
+    /// What the pivot answers; nil when it could not store it.
+    private mutating func receive(_ cursor: Cursor, _ deltas: [IncomingDelta]) throws(Violation) -> Answer? {
+        let push = PivotPush(
+            token: 0, cursor: cursor, checkpointAtCursor: pivot.checkpoint(at: cursor.position), deltas: deltas)
+        guard let directives = try stepPivot([.push(push)]) else { return nil }
+        for case .answerPush(_, let outcome) in directives {
+            return Answer(
+                space: pivot.disk.base.space, nonce: [1], verdict: outcome.verdict, head: outcome.head,
+                place: pivot.core.place, pivotMilliseconds: 0, detail: outcome.detail)
+        }
+        throw Violation("a push is answered")
+    }
+
+    mutating func pull(_ number: Int, limit: Int) throws(Violation) {
+        try connect(number)
+        try tend(number, isPivotAway: false)
+        let cursor = nodes[number].core.cursor
+        guard pivot.contains(cursor) else { return }
+        let own = nodes[number].wantsOwnBodies ? nil : nodes[number].core.replica
+        guard let page = pivot.page(after: cursor.position, limit: limit, receiptsFor: own) else { return }
+        stalePages[number] = page
+        try stepNode(number, [.page(page)])
+        try tend(number, isPivotAway: false)
+    }
+
+    private mutating func deliverStalePage(_ number: Int) throws(Violation) {
+        // A page of a log that a backup ended belongs to a connection that ended with it.
+        guard let page = stalePages[number] else { return }
+        try stepNode(number, [.page(page)])
+    }
+
+    // MARK: Mishaps
+
+    private mutating func crash(_ who: Int) {
+        guard who == 0 else {
+            nodes[node(who)].restart()
+            stalePages[node(who)] = nil
+            return
+        }
+        pivot = PivotServer(disk: pivot.disk, signer: pivotSigner)
+        disconnectAll()
+    }
+
+    private mutating func disconnectAll() {
+        for number in nodes.indices { nodes[number].isJoined = false }
+        latePushes = []
+        stalePages = [:]
+    }
+
+    private mutating func restore(_ who: Int) {
+        guard who == 0 else {
+            guard let saved = nodes[node(who)].saved else { return }
+            nodes[node(who)].restart(from: saved)
+            stalePages[node(who)] = nil
+            hasCopies = true
+            return
+        }
+        guard let saved = savedPivot, saved.log.count < pivot.disk.log.count else { return }
+        lostLogs.append(pivot.disk)
+        pivot = PivotServer(disk: saved, signer: pivotSigner)
+        disconnectAll()
+    }
+
+    private mutating func clone(_ number: Int) {
+        guard !hasCopies else { return }
+        hasCopies = true
+        nodes.append(NodeServer(signer: nodes[number].signer, disk: nodes[number].disk))
+    }
+
+    // MARK: Quiet
+
+    /// Everybody may write, everything arrives: until all outboxes are empty and every base is the pivot's state.
+    mutating func settle() throws(Violation) {
+        for number in nodes.indices { try grant(number + 1, .all) }
+        for _ in 0..<40 {
+            if try isSettled() { return }
+            for number in nodes.indices {
+                try push(number, .delivered)
+                try pull(number, limit: .max)
+            }
+        }
+        let stuck = nodes.indices.filter { nodes[$0].core.outboxCount > 0 || nodes[$0].core.cursor != pivot.core.place }
+        throw Violation("outboxes empty and bases reach the log's end", "nodes \(stuck)")
+    }
+
+    private mutating func isSettled() throws(Violation) -> Bool {
+        try stepPivot([])
+        for number in nodes.indices { try stepNode(number, []) }
+        return nodes.allSatisfy { node in
+            node.core.outboxCount == 0 && node.core.cursor == pivot.core.place && !node.core.isInvestigating
+        }
+    }
+}

@@ -1,0 +1,251 @@
+import GimbalCRDT
+import GimbalReplication
+import GimbalWire
+
+/// A node's core with a disk: loads what a step needs, steps, commits, and notes what it has to do.
+struct NodeServer {
+    /// What survives a restart.
+    struct Disk {
+        var base: BaseDisk
+        var record: NodeRecord
+        var overlays: [Path: Overlay] = [:]
+        var pending: [UInt64: PendingOperation] = [:]
+        var sealed: [UInt64: SealedOutboxDelta] = [:]
+        var deadLetters: [DeadLetter] = []
+        /// Not a server's: what clients were told to be stored here.
+        var acknowledged: [Acknowledged] = []
+    }
+
+    /// A write that was answered, under what stays when an operation is written again.
+    struct Acknowledged: Hashable {
+        var stamp: HybridTimestamp
+        var path: Path
+    }
+
+    enum Errand { case seal(from: UInt64), investigate, reissue }
+
+    let signer: FastSigner
+    private(set) var disk: Disk
+    private(set) var core: NodeCore
+    var saved: Disk?
+    var failsNextCommit = false
+    var waiting: [WriteRequest] = []
+    private(set) var errands: [Errand] = []
+    /// A push on its way, read from disk when the core asked for it.
+    var outgoing: (cursor: Cursor, deltas: [IncomingDelta])?
+    private(set) var wantsOwnBodies = false
+    /// Whether the pivot admitted it since the start.
+    var isJoined = false
+    private(set) var faults: Set<String> = []
+    private(set) var reissueCount = 0
+    private(set) var lastStamp: HybridTimestamp
+    /// Register writes by dot: the write that its writer saw and replaced.
+    private(set) var replaced: [Dot: Dot] = [:]
+    private let primitives = FastPrimitives()
+
+    init(signer: FastSigner, disk: Disk) {
+        self.signer = signer
+        self.disk = disk
+        core = Self.start(disk, signer)
+        lastStamp = disk.record.clock
+    }
+
+    private static func start(_ disk: Disk, _ signer: FastSigner) -> NodeCore {
+        let chain = disk.sealed.values.map(\.link).sorted { $0.firstSequence < $1.firstSequence }
+        return NodeCore(
+            base: disk.base.base, record: disk.record, chain: chain, signer: signer, primitives: FastPrimitives())
+    }
+
+    /// What is not on disk is gone.
+    mutating func restart(from disk: Disk? = nil) {
+        self = NodeServer(signer: signer, disk: disk ?? self.disk, saved: saved)
+    }
+
+    private init(signer: FastSigner, disk: Disk, saved: Disk?) {
+        self.init(signer: signer, disk: disk)
+        self.saved = saved
+    }
+
+    mutating func takeErrands() -> [Errand] {
+        defer { errands = [] }
+        return errands
+    }
+
+    mutating func postpone(_ errand: Errand) { errands.append(errand) }
+
+    /// As after a connection that broke.
+    mutating func beginStreamAgain() {
+        isJoined = false
+        wantsOwnBodies = core.isInvestigating
+    }
+
+    var everythingPending: [PendingOperation] { disk.pending.values.sorted { $0.sequence < $1.sequence } }
+
+    /// The deltas of a push, read from their bytes as the pivot does.
+    private func deltas(_ firstSequences: [UInt64]) throws(Violation) -> [IncomingDelta] {
+        var deltas: [IncomingDelta] = []
+        for first in firstSequences {
+            guard let sealed = disk.sealed[first] else { throw Violation("what is to be sent is on disk", "\(first)") }
+            do throws(WireError) {
+                let delta = try SealedDelta(decoding: sealed.delta.sealed.bytes)
+                deltas.append(IncomingDelta(try delta.verified(primitives)))
+            } catch {
+                throw Violation("what a node seals verifies", "\(error)")
+            }
+        }
+        return deltas
+    }
+
+    // MARK: Steps
+
+    /// False if its commit failed and everything is as before.
+    @discardableResult
+    mutating func step(_ inputs: [NodeInput], now: Now, using random: inout SeededRandom) throws(Violation) -> Bool {
+        let before = core
+        let view = disk
+        let directives = core.step(inputs.map(complete), states: load(inputs), now: now, using: &random)
+        if case .commit(let commit)? = directives.first {
+            if failsNextCommit {
+                failsNextCommit = false
+                core = before
+                return false
+            }
+            try apply(commit, over: view)
+        }
+        for directive in directives {
+            switch directive {
+            case .commit, .publish, .advanced: break
+            case .answerWrite(_, .success(let written)): try acknowledge(written, over: view)
+            case .answerWrite(_, .failure): break
+            case .seal(let first): errands.append(.seal(from: first))
+            case .push(let cursor, let firstSequences): outgoing = (cursor, try deltas(firstSequences))
+            case .follow(let withOwnBodies): wantsOwnBodies = withOwnBodies
+            case .investigate: errands.append(.investigate)
+            case .reissue: errands.append(.reissue)
+            case .fault(let fault):
+                if case .refused(let verdict, _) = fault { faults.insert(verdict.rawValue) } else { faults.insert(fault.code) }
+            case .faultCleared: break
+            }
+        }
+        try checkOverlays()
+        return true
+    }
+
+    private func complete(_ input: NodeInput) -> NodeInput {
+        switch input {
+        case .page(var page):
+            for case .receipt(let hash) in page.entries.map(\.body) {
+                if let own = disk.sealed.values.first(where: { $0.link.headerHash == hash }) {
+                    page.ownDeltas[hash] = IncomingDelta(own.delta)
+                }
+            }
+            return .page(page)
+        case .reissue: return .reissue(everythingPending)
+        default: return input
+        }
+    }
+
+    /// What a shell loads: the paths of the inputs, and on them what is pending.
+    private func load(_ inputs: [NodeInput]) -> NodeWorkingSet {
+        var paths: Set<Path> = []
+        var sequences: Set<UInt64> = []
+        for input in inputs.map(complete) {
+            switch input {
+            case .write(let request): if let path = request.path { paths.insert(path) }
+            case .page(let page):
+                for entry in page.entries {
+                    let delta: IncomingDelta? =
+                        switch entry.body {
+                        case .delta(let foreign): foreign
+                        case .receipt(let hash): page.ownDeltas[hash]
+                        case .join: nil
+                        }
+                    guard let delta else { continue }
+                    paths.formUnion(delta.paths)
+                    if delta.header.replica == core.replica {
+                        sequences.formUnion(delta.header.firstSequence...delta.header.lastSequence)
+                    }
+                }
+            case .reissue(let operations): paths.formUnion(operations.map(\.path))
+            default: break
+            }
+        }
+        paths.formUnion(sequences.compactMap { disk.pending[$0]?.path })
+        let overlays = paths.map { ($0, disk.overlays[$0]) }
+        sequences.formUnion(overlays.flatMap { $0.1?.pending ?? [] })
+        return NodeWorkingSet(
+            states: Dictionary(uniqueKeysWithValues: paths.map { ($0, disk.base.states[$0]) }),
+            overlays: Dictionary(uniqueKeysWithValues: overlays),
+            pending: disk.pending.filter { sequences.contains($0.key) })
+    }
+
+    private mutating func apply(_ commit: NodeCommit, over view: Disk) throws(Violation) {
+        if let base = commit.base { disk.base.apply(base) }
+        if commit.record.incarnation != disk.record.incarnation { reissueCount += 1 }
+        for sequence in commit.removedPending { disk.pending[sequence] = nil }
+        for operation in commit.addedPending {
+            disk.pending[operation.sequence] = operation
+            note(operation, over: view)
+        }
+        for first in commit.removedSealed { disk.sealed[first] = nil }
+        for sealed in commit.addedSealed { disk.sealed[sealed.link.firstSequence] = sealed }
+        for (path, overlay) in commit.overlays { disk.overlays[path] = overlay }
+        disk.deadLetters += commit.deadLetters
+        disk.record = commit.record
+        for operation in commit.addedPending where core.record.incarnation == view.record.incarnation {
+            try require(operation.stamp > view.record.clock, "a clock is stored before its stamps are used", "\(operation.stamp)")
+        }
+    }
+
+    // MARK: What must hold at once
+
+    private mutating func acknowledge(_ written: Written, over view: Disk) throws(Violation) {
+        try require(written.stamp > lastStamp, "stamps strictly increase", "\(written.stamp) after \(lastStamp)")
+        lastStamp = written.stamp
+        let seen = (view.overlays[written.path].map { $0.view } ?? view.base.states[written.path])?.writes.map(\.stamp).max()
+        try require(seen.map { $0 < written.stamp } ?? true, "a write is later than all that it saw", "\(written.path)")
+        disk.acknowledged.append(Acknowledged(stamp: written.stamp, path: written.path))
+    }
+
+    /// Which write of a register this one saw and replaced.
+    private mutating func note(_ operation: PendingOperation, over view: Disk) {
+        guard operation.path.isRegister else { return }
+        let shown = view.overlays[operation.path].map { $0.view } ?? view.base.states[operation.path]
+        if let write = shown?.writes.first {
+            replaced[Dot(replica: core.replica, sequence: operation.sequence)] = write.dot
+        }
+    }
+
+    /// Base and outbox against a replica that simply replays: the overlays are exactly the outbox over the base.
+    private func checkOverlays() throws(Violation) {
+        var pending: [Path: [PendingOperation]] = [:]
+        for operation in everythingPending { pending[operation.path, default: []].append(operation) }
+        for path in Set(pending.keys).union(disk.overlays.keys) {
+            let overlay = disk.overlays[path]
+            let operations = pending[path] ?? []
+            try require(
+                (overlay?.pending ?? []) == operations.map(\.sequence), "an overlay names what is pending on its path", "\(path)")
+            var view = disk.base.states[path]
+            for operation in operations { view = PathState.applying(operation.effect(of: core.replica), to: view) }
+            try require(
+                overlay == nil || overlay?.view == view, "the overlay is the outbox replayed over the base", "\(path)")
+        }
+    }
+}
+
+extension PendingOperation {
+    /// What it does while it has no cap.
+    func effect(of replica: ReplicaID) -> Effect {
+        let dot = Dot(replica: replica, sequence: sequence)
+        func write(_ value: [UInt8]?, _ created: HybridTimestamp) -> Write {
+            let first = created == .zero ? stamp : min(created, stamp)
+            return Write(dot: dot, stamp: stamp, created: first, operationHash: .zero, value: value)
+        }
+        return switch action {
+        case .assign(let value, let created): .write(write(value, created))
+        case .clear: .write(write(nil, .zero))
+        case .put(let value, let created): .put(write(value, created), observed: observed)
+        case .remove: .remove(dot, observed: observed)
+        }
+    }
+}

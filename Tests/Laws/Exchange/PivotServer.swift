@@ -1,0 +1,90 @@
+import GimbalCRDT
+import GimbalReplication
+import GimbalWire
+
+/// The pivot's core with a disk: loads what a step needs, steps, commits.
+struct PivotServer {
+    /// What survives a restart.
+    struct Disk {
+        var base: BaseDisk
+        var record = PivotRecord()
+        /// By position, from 1: each entry, and its delta as nodes get it.
+        var log: [(entry: LogEntry, delta: IncomingDelta)] = []
+        /// Of each commit.
+        var checkpoints: [(position: UInt64, checkpoint: VerifiedCheckpoint)] = []
+    }
+
+    private(set) var disk: Disk
+    private(set) var core: PivotCore
+    var failsNextCommit = false
+    var waiting: [WriteRequest] = []
+    private let signer: FastSigner
+    private let primitives = FastPrimitives()
+
+    init(disk: Disk, signer: FastSigner) {
+        self.disk = disk
+        self.signer = signer
+        core = PivotCore(base: disk.base.base, record: disk.record, signer: signer, primitives: primitives)
+    }
+
+    func checkpoint(at position: UInt64) -> Checkpoint? {
+        disk.checkpoints.last { $0.position == position }?.checkpoint.checkpoint
+    }
+
+    func contains(_ cursor: Cursor) -> Bool { core.contains(cursor, checkpoint: checkpoint(at: cursor.position)) }
+
+    /// What the step says, or nil if its commit failed and everything is as before.
+    mutating func step(
+        _ inputs: [PivotInput], now: Now, using random: inout SeededRandom
+    ) throws(Violation) -> [PivotDirective]? {
+        var states: [Path: PathState?] = [:]
+        for input in inputs {
+            switch input {
+            case .write(let request): if let path = request.path { states[path] = .some(disk.base.states[path]) }
+            case .push(let push):
+                for path in push.deltas.flatMap(\.paths) { states[path] = .some(disk.base.states[path]) }
+            }
+        }
+        let before = core
+        let directives = core.step(inputs, states: WorkingSet(states), now: now, using: &random)
+        guard case .commit(let commit)? = directives.first else { return directives }
+        if failsNextCommit {
+            failsNextCommit = false
+            core = before
+            return nil
+        }
+        try apply(commit)
+        return directives
+    }
+
+    private mutating func apply(_ commit: PivotCommit) throws(Violation) {
+        disk.base.apply(commit.base)
+        disk.record = commit.record
+        do throws(WireError) {
+            for appended in commit.base.entries {
+                let entry = try LogEntry(decoding: appended.bytes)
+                guard case .delta(let sealed) = entry.body, appended.position == UInt64(disk.log.count) + 1 else {
+                    throw WireError(.inconsistent)
+                }
+                disk.log.append((entry, IncomingDelta(try sealed.verified(primitives))))
+            }
+            guard let checkpoint = commit.base.checkpoint else { throw WireError(.inconsistent) }
+            let signed = SignedPayload(signing: checkpoint.encoded, with: signer)
+            let verified = try VerifiedCheckpoint(verifying: signed, by: signer.author, of: disk.base.space, primitives)
+            disk.checkpoints.append((checkpoint.position, verified))
+        } catch {
+            throw Violation("a pivot appends entries that verify, and a checkpoint with each commit", "\(error)")
+        }
+    }
+
+    /// The page after a position that takes in `limit` commits; nil when there is nothing after it.
+    func page(after position: UInt64, limit: Int, receiptsFor replica: ReplicaID?) -> NodePage? {
+        guard let end = disk.checkpoints.filter({ $0.position > position }).prefix(limit).last else { return nil }
+        let entries = disk.log[Int(position)..<Int(end.position)].map { entry, delta in
+            NodePage.Entry(
+                body: delta.header.replica == replica ? .receipt(headerHash: delta.verified.headerHash) : .delta(delta),
+                cap: entry.cap, refusals: entry.refusals, leaf: entry.leaf(primitives))
+        }
+        return NodePage(after: position, entries: entries, checkpoint: end.checkpoint)
+    }
+}
