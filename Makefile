@@ -5,7 +5,7 @@ BINARIES = .build/release
 PREFIX ?= /usr/local
 PACKAGES = librocksdb-dev libsodium-dev pkg-config curl python3-venv
 
-.PHONY: demo test test-core clients build bench format lint install packages clean
+.PHONY: demo test test-core laws mutation clients build bench format lint install packages clean
 
 build: packages
 	swift build $(SWIFT_FLAGS)
@@ -40,6 +40,17 @@ clients: build
 # The core alone: CRDTs, bytes, signatures, replication, storage. Builds in seconds, without the server packages.
 test-core: packages
 	GIMBAL_CORE=1 swift test --scratch-path .build-core
+
+# The laws of merge and exchange on as many drawn histories as one likes: make laws SEED=1000000 COUNT=1000000
+SEED ?= 1
+COUNT ?= 200000
+laws: packages
+	GIMBAL_CORE=1 GIMBAL_LAWS_SEED=$(SEED) GIMBAL_LAWS_COUNT=$(COUNT) \
+	  swift test -c release --scratch-path .build-core --filter LawTests.LawTests
+
+# Builds every wrong rule of Tests/Mutation and requires that its test kills it; takes minutes.
+mutation: packages
+	Tests/Mutation/run.py $(MUTATIONS)
 
 # The table of docs/performance.md; BENCH="--quick" for a short one.
 bench: packages

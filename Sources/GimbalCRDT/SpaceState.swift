@@ -40,9 +40,9 @@ public struct SpaceState: Equatable, Sendable {
     public func joined(_ other: SpaceState) -> SpaceState {
         let join = StateJoin(side, other.side)
         var joined = SpaceState(versionVector: join.versionVector, refused: join.refused)
-        for path in Set(paths.keys).union(other.paths.keys) {
-            joined.paths[path] = join.state(paths[path], other.paths[path])
-        }
+        joined.paths.reserveCapacity(max(paths.count, other.paths.count))
+        for (path, state) in paths { joined.paths[path] = join.state(state, other.paths[path]) }
+        for (path, state) in other.paths where paths[path] == nil { joined.paths[path] = join.state(nil, state) }
         return joined
     }
 

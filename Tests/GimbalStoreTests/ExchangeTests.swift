@@ -3,6 +3,7 @@ import GimbalReplication
 import GimbalSigning
 import GimbalStore
 import GimbalWire
+import Laws
 import Testing
 
 /// The exchange of pivot and nodes under everything that goes wrong, with the real stores.
@@ -19,7 +20,7 @@ struct ExchangeTests {
 
     @Test("random writes, lost messages and restarts: nothing acknowledged is lost, one state in the end", arguments: 0..<12)
     func randomHistories(seed: Int) async throws {
-        var random = SeededRandom(state: UInt64(seed))
+        var random = SeededRandom(seed: UInt64(seed))
         let world = try await World()
         var members: [World.Member] = []
         for _ in 0..<3 { members.append(try await world.join(loss: seed.isMultiple(of: 3) ? 0 : 0.2)) }
@@ -173,18 +174,5 @@ struct ExchangeTests {
         #expect(try value(member.node, "things/1") == "1")
         world.stop(member)
         restored.close()
-    }
-}
-
-/// SplitMix64: seeded histories.
-struct SeededRandom: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-        return z ^ (z >> 31)
     }
 }

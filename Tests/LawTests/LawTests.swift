@@ -8,17 +8,58 @@ struct LawTests {
     func histories() throws {
         let environment = ProcessInfo.processInfo.environment
         let first = try environment["GIMBAL_LAWS_SEED"].map { try #require(UInt64($0)) } ?? 1
-        let count = try environment["GIMBAL_LAWS_COUNT"].map { try #require(Int($0)) } ?? Self.defaultCount
+        let count = try environment["GIMBAL_LAWS_COUNT"].map { try #require(Int($0)) } ?? Self.usualCount
         let start = ContinuousClock.now
         let (tally, failure) = LawRun().run(from: first, count: count)
-        print("laws: seeds \(first) to \(first &+ UInt64(count) &- 1), \(ContinuousClock.now - start)")
-        print(tally.description)
+        print("laws: histories from seed \(first) on, in \(ContinuousClock.now - start)\n\(tally.description)")
         if let failure {
-            Issue.record("law broken: commit \(Self.commit), seed \(failure.seed): \(failure.violation)\n\(failure.shrunk)")
+            Issue.record(
+                "laws: commit \(Repository.commit), seed \(failure.seed): \(failure.violation)\nshrunk to\n\(failure.shrunk)")
         }
     }
 
-    private static let defaultCount = 200
+    // What is not optimised checks one in a hundred.
+    #if DEBUG
+        private static let usualCount = 200
+    #else
+        private static let usualCount = 20_000
+    #endif
 
-    private static var commit: String { "unknown" }
+    @Test("counterexamples that were found stay mended", arguments: try Repository.files("Tests/LawTests/Counterexamples"))
+    func counterexamples(file: URL) throws {
+        let history = try #require(History(try String(contentsOf: file, encoding: .utf8)), "\(file.lastPathComponent)")
+        #expect(LawRun().violation(of: history) == nil, "\(file.lastPathComponent)")
+    }
+
+    @Test("a history is read back from its text", arguments: 1...50)
+    func text(seed: UInt64) {
+        let history = History(seed: seed)
+        #expect(History("# why\n\(history)\n") == history)
+    }
+}
+
+/// The tree that the tests were built from.
+enum Repository {
+    static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent()
+
+    static func files(_ folder: String) throws -> [URL] {
+        try FileManager.default.contentsOfDirectory(at: root.appendingPathComponent(folder), includingPropertiesForKeys: nil)
+            .sorted { $0.path < $1.path }
+    }
+
+    /// Of the checked-out tree; what was changed since is marked.
+    static var commit: String {
+        let process = Process()
+        let output = Pipe()
+        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+        process.arguments = ["git", "-C", root.path, "describe", "--always", "--dirty", "--abbrev=12"]
+        process.standardOutput = output
+        process.standardError = FileHandle.nullDevice
+        guard (try? process.run()) != nil else { return "unknown" }
+        let bytes = output.fileHandleForReading.readDataToEndOfFile()
+        process.waitUntilExit()
+        let text = String(decoding: bytes, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
+        return text.isEmpty ? "unknown" : text
+    }
 }

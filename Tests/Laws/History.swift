@@ -80,7 +80,8 @@ extension History: CustomStringConvertible {
     /// Lines that begin with # are for people. Nil when a line cannot be read.
     public init?(_ text: String) {
         let lines = text.split(separator: "\n").filter { !$0.hasPrefix("#") }
-        guard lines.count >= 2, lines[0].hasPrefix("seed "), let seed = UInt64(lines[0].dropFirst(5)), let swarm = Swarm(String(lines[1]))
+        guard lines.count >= 2, lines[0].hasPrefix("seed "), let seed = UInt64(lines[0].dropFirst(5)),
+            let swarm = Swarm(String(lines[1]))
         else { return nil }
         let steps = lines.dropFirst(2).map { Step(String($0)) }
         guard steps.allSatisfy({ $0 != nil }) else { return nil }

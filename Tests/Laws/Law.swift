@@ -1,7 +1,12 @@
 /// What has to hold of every history.
 public protocol Law: Sendable {
+    /// It is checked on every history whose seed this number divides: what costs more is checked on fewer.
+    var share: UInt64 { get }
+
     /// Plays the history and throws at the first thing that is wrong.
-    func check(_ history: History, _ tally: inout Tally) throws(Violation)
+    ///
+    /// - Returns: how many operations were written.
+    func check(_ history: History, _ tally: inout Tally) throws(Violation) -> Int
 }
 
 /// How a law was broken.
@@ -39,9 +44,6 @@ public struct Tally: Sendable {
         counts.merge(other.counts, uniquingKeysWith: +)
         for (what, figures) in other.histograms { histograms[what, default: [:]].merge(figures, uniquingKeysWith: +) }
     }
-
-    /// The least figure noted.
-    public func least(_ what: String) -> Int? { histograms[what]?.keys.min() }
 
     /// A line for each figure: least, quartiles and greatest, then all counts.
     public var description: String {

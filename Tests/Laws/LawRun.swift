@@ -12,38 +12,57 @@ public struct LawRun: Sendable {
 
     public let laws: [any Law]
 
-    public init(laws: [any Law] = [MeshLaw(), ExchangeLaw()]) { self.laws = laws }
+    public init(laws: [any Law] = [MeshLaw(), ForkLaw(), ExchangeLaw()]) { self.laws = laws }
+
+    /// A history counts when it is at least that long. Where faults left less of it, it is checked all the same.
+    public static let leastOperations = 30
 
     /// Nil when all laws hold.
-    public func violation(of history: History, _ tally: inout Tally) -> Violation? {
-        for law in laws {
-            do throws(Violation) {
-                try law.check(history, &tally)
-            } catch {
-                return error
-            }
-        }
-        return nil
+    public func violation(of history: History) -> Violation? {
+        var scrap = Tally()
+        return Self.check(history, laws, &scrap).violation
     }
 
-    /// Checks `count` seeds from `first` on.
+    /// What is violated, and how many operations there were for the law that saw the fewest.
+    private static func check(
+        _ history: History, _ laws: [any Law], _ tally: inout Tally
+    ) -> (violation: Violation?, operations: Int) {
+        var operations = Int.max
+        for law in laws {
+            do throws(Violation) {
+                operations = min(operations, try law.check(history, &tally))
+            } catch {
+                return (error, 0)
+            }
+        }
+        return (nil, operations)
+    }
+
+    /// Checks seeds from `first` on until `count` histories count.
     ///
     /// - Returns: what the histories were like, and the failure with the smallest seed, shrunk.
     public func run(from first: UInt64, count: Int) -> (Tally, Failure?) {
-        let workers = max(1, ProcessInfo.processInfo.activeProcessorCount)
+        let workers = min(count, max(1, ProcessInfo.processInfo.activeProcessorCount))
         let results = Mutex<(tally: Tally, failed: UInt64?)>((Tally(), nil))
         DispatchQueue.concurrentPerform(iterations: workers) { worker in
             var tally = Tally()
-            for offset in stride(from: worker, to: count, by: workers) {
-                let seed = first &+ UInt64(offset)
-                if results.withLock({ $0.failed.map { $0 < seed } ?? false }) { break }
+            var remaining = (count + workers - 1 - worker) / workers
+            var seed = first &+ UInt64(worker)
+            while remaining > 0, !results.withLock({ $0.failed.map { $0 < seed } ?? false }) {
                 let history = History(seed: seed)
-                tally.count("histories")
-                tally.note("replicas", history.swarm.replicas)
-                tally.note("steps", history.steps.count)
-                if violation(of: history, &tally) != nil {
+                let (violation, operations) = Self.check(history, laws.filter { seed.isMultiple(of: $0.share) }, &tally)
+                if violation != nil {
                     results.withLock { $0.failed = min($0.failed ?? seed, seed) }
+                } else if operations >= Self.leastOperations {
+                    remaining -= 1
+                    tally.count("histories")
+                    tally.note("replicas", history.swarm.replicas)
+                    tally.note("operations", operations)
+                    tally.note("steps", history.steps.count)
+                } else {
+                    tally.count("shorter histories")
                 }
+                seed &+= UInt64(workers)
             }
             results.withLock { $0.tally.add(tally) }
         }
@@ -53,17 +72,13 @@ public struct LawRun: Sendable {
 
     /// Shrinks the history of a seed that failed.
     private func failure(of seed: UInt64) -> Failure? {
-        var scrap = Tally()
-        guard let violation = violation(of: History(seed: seed), &scrap) else { return nil }
+        guard let violation = violation(of: History(seed: seed)) else { return nil }
         let shrunk = shrink(History(seed: seed), violation)
         return Failure(seed: seed, violation: violation, shrunk: shrunk)
     }
 
     /// The smallest part of a history that breaks the same law.
     public func shrink(_ history: History, _ violation: Violation) -> History {
-        Shrinker.shrink(history) { candidate in
-            var scrap = Tally()
-            return self.violation(of: candidate, &scrap)?.law == violation.law
-        }
+        Shrinker.shrink(history) { self.violation(of: $0)?.law == violation.law }
     }
 }

@@ -51,7 +51,9 @@ public enum Shrinker {
     private static func plainer(_ step: Step) -> [Step] {
         switch step {
         case .write(let who, let kind, let path, let waits):
-            [.write(who: who, .set, path: path, waits: false), .write(who: who, kind, path: path, waits: false)].filter { $0 != step }
+            [.write(who: who, .set, path: path, waits: false), .write(who: who, kind, path: path, waits: false)].filter {
+                $0 != step
+            }
                 + (waits ? [.write(who: who, .set, path: path, waits: true)] : [])
         case .push(let who, let fate): fate == .delivered ? [] : [.push(who: who, .delivered)]
         case .pull(let who, let from, let limit): limit == 1000 ? [] : [.pull(who: who, from: from, limit: 1000)]

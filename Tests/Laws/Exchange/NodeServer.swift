@@ -101,21 +101,30 @@ struct NodeServer {
     /// False if its commit failed and everything is as before.
     @discardableResult
     mutating func step(_ inputs: [NodeInput], now: Now, using random: inout SeededRandom) throws(Violation) -> Bool {
-        let before = core
-        let view = disk
-        let directives = core.step(inputs.map(complete), states: load(inputs), now: now, using: &random)
+        // Kept only where it is needed: a second owner makes every change a copy.
+        let before = failsNextCommit ? core : nil
+        let seen = views(of: inputs)
+        let (clock, incarnation) = (disk.record.clock, disk.record.incarnation)
+        let inputs = inputs.map(complete)
+        let directives = core.step(inputs, states: load(inputs), now: now, using: &random)
         if case .commit(let commit)? = directives.first {
-            if failsNextCommit {
+            if let before {
                 failsNextCommit = false
                 core = before
                 return false
             }
-            try apply(commit, over: view)
+            apply(commit, seen)
+            if core.record.incarnation == incarnation {
+                for operation in commit.addedPending {
+                    try require(operation.stamp > clock, "stamps are later than the clock on disk", "\(operation.stamp)")
+                }
+            }
+            try checkOverlays()
         }
         for directive in directives {
             switch directive {
             case .commit, .publish, .advanced: break
-            case .answerWrite(_, .success(let written)): try acknowledge(written, over: view)
+            case .answerWrite(_, .success(let written)): try acknowledge(written, seen)
             case .answerWrite(_, .failure): break
             case .seal(let first): errands.append(.seal(from: first))
             case .push(let cursor, let firstSequences): outgoing = (cursor, try deltas(firstSequences))
@@ -127,8 +136,17 @@ struct NodeServer {
             case .faultCleared: break
             }
         }
-        try checkOverlays()
         return true
+    }
+
+    /// What clients saw on the paths of the writes among the inputs.
+    private func views(of inputs: [NodeInput]) -> [Path: PathState] {
+        var views: [Path: PathState] = [:]
+        for case .write(let request) in inputs {
+            guard let path = request.path else { continue }
+            views[path] = disk.overlays[path].map { $0.view } ?? disk.base.states[path]
+        }
+        return views
     }
 
     private func complete(_ input: NodeInput) -> NodeInput {
@@ -149,7 +167,7 @@ struct NodeServer {
     private func load(_ inputs: [NodeInput]) -> NodeWorkingSet {
         var paths: Set<Path> = []
         var sequences: Set<UInt64> = []
-        for input in inputs.map(complete) {
+        for input in inputs {
             switch input {
             case .write(let request): if let path = request.path { paths.insert(path) }
             case .page(let page):
@@ -179,45 +197,37 @@ struct NodeServer {
             pending: disk.pending.filter { sequences.contains($0.key) })
     }
 
-    private mutating func apply(_ commit: NodeCommit, over view: Disk) throws(Violation) {
+    private mutating func apply(_ commit: NodeCommit, _ seen: [Path: PathState]) {
         if let base = commit.base { disk.base.apply(base) }
         if commit.record.incarnation != disk.record.incarnation { reissueCount += 1 }
         for sequence in commit.removedPending { disk.pending[sequence] = nil }
         for operation in commit.addedPending {
             disk.pending[operation.sequence] = operation
-            note(operation, over: view)
+            // Which write of a register this one saw and replaced.
+            if operation.path.isRegister, let write = seen[operation.path]?.writes.first {
+                replaced[Dot(replica: core.replica, sequence: operation.sequence)] = write.dot
+            }
         }
         for first in commit.removedSealed { disk.sealed[first] = nil }
         for sealed in commit.addedSealed { disk.sealed[sealed.link.firstSequence] = sealed }
         for (path, overlay) in commit.overlays { disk.overlays[path] = overlay }
         disk.deadLetters += commit.deadLetters
         disk.record = commit.record
-        for operation in commit.addedPending where core.record.incarnation == view.record.incarnation {
-            try require(operation.stamp > view.record.clock, "a clock is stored before its stamps are used", "\(operation.stamp)")
-        }
     }
 
     // MARK: What must hold at once
 
-    private mutating func acknowledge(_ written: Written, over view: Disk) throws(Violation) {
+    private mutating func acknowledge(_ written: Written, _ seen: [Path: PathState]) throws(Violation) {
         try require(written.stamp > lastStamp, "stamps strictly increase", "\(written.stamp) after \(lastStamp)")
         lastStamp = written.stamp
-        let seen = (view.overlays[written.path].map { $0.view } ?? view.base.states[written.path])?.writes.map(\.stamp).max()
-        try require(seen.map { $0 < written.stamp } ?? true, "a write is later than all that it saw", "\(written.path)")
+        let isLater = seen[written.path]?.writes.allSatisfy { $0.stamp < written.stamp } ?? true
+        try require(isLater, "a write is later than all that it saw", "\(written.path)")
         disk.acknowledged.append(Acknowledged(stamp: written.stamp, path: written.path))
-    }
-
-    /// Which write of a register this one saw and replaced.
-    private mutating func note(_ operation: PendingOperation, over view: Disk) {
-        guard operation.path.isRegister else { return }
-        let shown = view.overlays[operation.path].map { $0.view } ?? view.base.states[operation.path]
-        if let write = shown?.writes.first {
-            replaced[Dot(replica: core.replica, sequence: operation.sequence)] = write.dot
-        }
     }
 
     /// Base and outbox against a replica that simply replays: the overlays are exactly the outbox over the base.
     private func checkOverlays() throws(Violation) {
+        guard !disk.pending.isEmpty || !disk.overlays.isEmpty else { return }
         var pending: [Path: [PendingOperation]] = [:]
         for operation in everythingPending { pending[operation.path, default: []].append(operation) }
         for path in Set(pending.keys).union(disk.overlays.keys) {

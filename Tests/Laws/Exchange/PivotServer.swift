@@ -45,10 +45,10 @@ struct PivotServer {
                 for path in push.deltas.flatMap(\.paths) { states[path] = .some(disk.base.states[path]) }
             }
         }
-        let before = core
+        let before = failsNextCommit ? core : nil
         let directives = core.step(inputs, states: WorkingSet(states), now: now, using: &random)
         guard case .commit(let commit)? = directives.first else { return directives }
-        if failsNextCommit {
+        if let before {
             failsNextCommit = false
             core = before
             return nil

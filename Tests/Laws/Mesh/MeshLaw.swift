@@ -3,16 +3,18 @@ import GimbalCRDT
 /// The laws of the CRDT types themselves: replicas that exchange operations in any causal order, with any duplication and
 /// batching, and join whole states, against a model that keeps the whole history.
 public struct MeshLaw: Law {
+    public let share: UInt64 = 1
+
     public init() {}
 
-    public func check(_ history: History, _ tally: inout Tally) throws(Violation) {
+    public func check(_ history: History, _ tally: inout Tally) throws(Violation) -> Int {
         var mesh = Mesh(history)
         for step in history.steps { try mesh.play(step) }
         try mesh.checkModel()
         try mesh.checkOrders()
         try mesh.checkJoins(&tally)
-        tally.note("mesh operations", mesh.all.events.count)
-        tally.note("mesh siblings", mesh.greatestSiblingCount)
+        tally.note("siblings", mesh.greatestSiblingCount)
+        return mesh.all.events.count
     }
 }
 
@@ -61,7 +63,8 @@ struct Mesh {
         let cap = cap()
         let effective = min(stamp, cap)
         try require(
-            effective > replica.greatestStamp, "effective stamps respect causality", "\(effective) after \(replica.greatestStamp)")
+            effective > replica.greatestStamp, "effective stamps respect causality", "\(effective) after \(replica.greatestStamp)"
+        )
         let dot = Dot(replica: replica.id, sequence: replica.state.versionVector[replica.id].sequence + 1)
         let write = Write(
             dot: dot, stamp: effective, created: visible?.created ?? effective,
@@ -114,7 +117,8 @@ struct Mesh {
                 let expected = all.state(of: path, knowing: replica.known)
                 try require(
                     replica.state.paths[path] == expected, path.isRegister ? "last writer wins" : "add wins",
-                    "replica \(who), \(path): \(String(describing: replica.state.paths[path])), not \(String(describing: expected))")
+                    "replica \(who), \(path): \(String(describing: replica.state.paths[path])), not \(String(describing: expected))"
+                )
                 try checkReading(replica.state.paths[path])
             }
         }

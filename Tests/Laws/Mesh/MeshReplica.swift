@@ -18,18 +18,21 @@ struct MeshReplica {
         id = ReplicaID(author: author, incarnation: letter)
     }
 
+    private var side: StateJoin.Side { StateJoin.Side(versionVector: state.versionVector, refused: state.refused) }
+
     /// Takes in one event, and checks that the state only grows by it.
     mutating func take(_ number: Int, _ event: MeshEvent) throws(Violation) {
-        let before = state
+        let before = (side, state.paths[event.path])
         let isNew = state.apply(event.effect, to: event.path)
         try require(isNew != known.contains(number), "an operation has an effect once", "\(event.effect.dot)")
         if isNew {
             order.append(number)
             known.insert(number)
         } else {
-            try require(state == before, "a replay changes nothing", "\(event.effect.dot)")
+            try require(state.paths[event.path] == before.1, "a replay changes nothing", "\(event.effect.dot)")
         }
-        try require(state.joined(before) == state, "operations only grow the state", "\(event.effect)")
+        let joined = StateJoin(before.0, side).state(before.1, state.paths[event.path])
+        try require(joined == state.paths[event.path], "operations only grow the state", "\(event.effect)")
         if let stamp = event.effect.stamp {
             clock.observe(stamp)
             greatestStamp = max(greatestStamp, stamp)

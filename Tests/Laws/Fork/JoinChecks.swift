@@ -73,10 +73,11 @@ struct JoinChecks {
 
     private func checkRegisters(_ one: SpaceState, _ other: SpaceState, _ joined: SpaceState) throws(Violation) {
         for path in Set(one.paths.keys).union(other.paths.keys) where path.isRegister {
-            let sides = [one, other].compactMap { $0.paths[path]?.writes.first }
+            let holders = [one, other].filter { $0.paths[path] != nil }
+            let sides = holders.compactMap { $0.paths[path]?.writes.first }
             guard let kept = joined.paths[path]?.writes.first else { throw Violation("a join keeps registers", "\(path)") }
             try require(sides.contains { $0.dot == kept.dot }, "a join keeps one of the writes", "\(path)")
-            for write in sides {
+            for (holder, write) in zip(holders, sides) where holder.refused[kept.dot] == nil {
                 try require(
                     !(seen[write.dot]?.contains(kept.dot) ?? false), "a write never gives way to one that its writer had seen",
                     "\(path): \(kept.dot) over \(write.dot)")
