@@ -81,4 +81,18 @@ public struct Pattern: Hashable, Sendable, CustomStringConvertible {
         }
         return true
     }
+
+    /// Whether every path that `other` matches is matched by this one too.
+    public func covers(_ other: Pattern) -> Bool {
+        var theirs = other.segments[...]
+        for segment in segments {
+            guard let their = theirs.popFirst() else { return false }
+            switch segment {
+            case .anyDepth: return true
+            case .any: if their == .anyDepth { return false }
+            case .exactly: if their != segment { return false }
+            }
+        }
+        return theirs.isEmpty
+    }
 }

@@ -89,18 +89,21 @@ public enum NodeFault: Hashable, Sendable {
     case pivotLost(detail: String)
     /// What the pivot sent contradicts itself, or what this node holds.
     case badPage(detail: String)
+    /// It is not the pivot's doing: this server's operator has to act.
+    case local(code: String, detail: String)
 
     public var code: String {
         switch self {
         case .refused(let verdict, _): verdict.rawValue
         case .pivotLost: "pivot-lost"
         case .badPage: "bad-page"
+        case .local(let code, _): code
         }
     }
 
     public var detail: String {
         switch self {
-        case .refused(_, let detail), .pivotLost(let detail), .badPage(let detail): detail
+        case .refused(_, let detail), .pivotLost(let detail), .badPage(let detail), .local(_, let detail): detail
         }
     }
 }

@@ -55,6 +55,8 @@ public enum WriteFailure: String, Error, Hashable, Sendable {
     case forbidden
     /// The server has no copy of the space yet.
     case notReady = "not-ready"
+    /// The server holds the space and cannot open it.
+    case unavailable = "space-unavailable"
     case storageFull = "storage-full"
     case storageFailed = "storage-failed"
     case closed

@@ -12,6 +12,8 @@ import GimbalStorage
 /// keys/          secret keys, 0600
 /// spaces/NAME/   one RocksDB each
 /// rescue/        bundles written before a wipe
+/// claims.json    which paths the space owns, in a process that holds several
+/// space/NAME/    such a folder of its own for each space that names no other
 /// operator.sock  the operator's door of a running server, 0600
 /// ```
 public final class DataFolder: Sendable {

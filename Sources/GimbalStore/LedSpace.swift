@@ -44,6 +44,8 @@ public enum LedSpace {
         public var newRootKeyPath: String?
     }
 
+    /// Opens a space, or founds it, and writes what the operator asked for.
+    ///
     /// - Parameters:
     ///   - name: of its database and the prefix of its keys.
     ///   - patterns: added to those that the space has.
@@ -52,17 +54,33 @@ public enum LedSpace {
         _ name: String, in folder: DataFolder, patterns: [Pattern], allowed: [AuthorID] = [],
         options: SpaceOptions = SpaceOptions()
     ) async throws(Failure) -> Opened {
+        let opened = try openStored(name, in: folder, options: options)
+        try await settle(opened.space, patterns, allowed)
+        return opened
+    }
+
+    /// Opens a space as it is stored, or founds it without a pattern.
+    public static func openStored(
+        _ name: String, in folder: DataFolder, options: SpaceOptions = SpaceOptions()
+    ) throws(Failure) -> Opened {
         let (pivotKey, _) = try keying { () throws(KeyFile.Failure) in try folder.key("\(name)-pivot") }
         let (certificate, space, rootPath) = try certificate(name, folder, pivotKey)
-        let store: PivotSpace
         do throws(StoreError) {
-            let engine = try storing { () throws(StorageError) in try folder.openSpace(name) }
-            store = try PivotSpace(space: space, engine: engine, signer: pivotKey, certificate: certificate, options: options)
+            let engine = try storing { () throws(StorageError) in try folder.openSpace(name, options: options.storage) }
+            let store = try PivotSpace(
+                space: space, engine: engine, signer: pivotKey, certificate: certificate, options: options)
+            return Opened(space: store, newRootKeyPath: rootPath)
         } catch {
             throw .store(error)
         }
-        try await settle(store, patterns, allowed)
-        return Opened(space: store, newRootKeyPath: rootPath)
+    }
+
+    /// The space that a folder leads, by the certificate in it; nil where there is none.
+    public static func storedID(_ name: String, in folder: DataFolder) -> SpaceID? {
+        guard let bytes = folder.readFile("\(name).certificate"), let signed = try? SignedPayload(decoding: bytes) else {
+            return nil
+        }
+        return try? Certificate(verifying: signed, SodiumPrimitives()).space
     }
 
     /// The stored certificate, or the founding of the space: a root key that certifies the pivot's working key.
@@ -94,7 +112,7 @@ public enum LedSpace {
     }
 
     /// Writes what the operator asked for and the space does not say yet.
-    private static func settle(_ store: PivotSpace, _ patterns: [Pattern], _ allowed: [AuthorID]) async throws(Failure) {
+    public static func settle(_ store: PivotSpace, _ patterns: [Pattern], _ allowed: [AuthorID]) async throws(Failure) {
         var settings = store.records.settings
         let added = patterns.filter { !settings.patterns.contains($0) }
         if store.place == .start || !added.isEmpty {

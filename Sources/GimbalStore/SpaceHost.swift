@@ -30,48 +30,76 @@ public protocol FreshnessSource: Sendable {
 /// A path in no replicated space lives in the process's local space, which goes nowhere.
 public final class SpaceHost: Sendable {
     public struct Replicated: Sendable {
+        /// Of the space in this process.
+        public var name: String
         public var store: any SpaceStore
         /// Nil where this process leads the space: its reads are always the pivot's.
         public var freshness: (any FreshnessSource)?
+        /// Paths that are this space's and no other's.
+        public var claims: [Pattern]
 
-        public init(store: any SpaceStore, freshness: (any FreshnessSource)? = nil) {
+        public init(
+            name: String, store: any SpaceStore, freshness: (any FreshnessSource)? = nil, claims: [Pattern] = []
+        ) {
+            self.name = name
             self.store = store
             self.freshness = freshness
+            self.claims = claims
+        }
+
+        /// Until a space's first log is in, or while it cannot be opened, it is not known what it holds, so that every path
+        /// that no other claims might be its.
+        var mayHoldAnything: Bool { claims.isEmpty && !store.isReady }
+
+        func mayMatch(_ pattern: Pattern) -> Bool {
+            mayHoldAnything || (claims + store.records.settings.patterns).contains { $0.overlaps(pattern) }
         }
     }
 
-    public let local: any SpaceStore
+    public static let localName = "local"
+
+    private let localHome: Replicated
     private let spaces: Mutex<[Replicated]>
     private let replaceListeners = Mutex<[@Sendable () -> Void]>([])
 
     public init(replicated: [Replicated], local: any SpaceStore) {
         spaces = Mutex(replicated)
-        self.local = local
+        localHome = Replicated(name: Self.localName, store: local)
     }
 
+    public var local: any SpaceStore { localHome.store }
     public var replicated: [Replicated] { spaces.withLock { $0 } }
 
-    /// Serves other spaces from now on; for a node that learns which space it is of, or changes its pivot.
-    public func replace(_ replicated: [Replicated]) {
-        spaces.withLock { $0 = replicated }
+    public subscript(name: String) -> Replicated? { spaces.withLock { spaces in spaces.first { $0.name == name } } }
+
+    /// Changes one space, and no other: a node that learns which space it is of, or changes its pivot; what it owns.
+    public func update(_ name: String, _ change: @Sendable (inout Replicated) -> Void) {
+        spaces.withLock { spaces in
+            for index in spaces.indices where spaces[index].name == name { change(&spaces[index]) }
+        }
         for listener in replaceListeners.withLock({ $0 }) { listener() }
     }
 
-    /// Calls `listener` whenever other spaces are served than before.
-    public func onReplace(_ listener: @escaping @Sendable () -> Void) {
+    /// Calls `listener` whenever a space was changed.
+    public func onUpdate(_ listener: @escaping @Sendable () -> Void) {
         replaceListeners.withLock { $0.append(listener) }
     }
 
-    /// Where a path lives. Until a node has its first log it does not know what its space holds, so that every path might
-    /// be the space's.
+    /// Where a path lives.
     public func home(of path: Path) -> Replicated {
-        for candidate in replicated where !candidate.store.isReady || candidate.store.contains(path) { return candidate }
-        return Replicated(store: local)
+        let spaces = replicated
+        for space in spaces where space.claims.contains(where: { $0.matches(path) }) { return space }
+        // Patterns that a space learned to have and may not claim, as they overlap another's: what is left of them is its.
+        for space in spaces where space.store.contains(path) { return space }
+        for space in spaces where space.mayHoldAnything { return space }
+        return localHome
     }
 
     /// Every space in which paths may match a pattern.
     public func homes(of pattern: Pattern) -> [Replicated] {
-        replicated + [Replicated(store: local)]
+        let spaces = replicated
+        for space in spaces where space.claims.contains(where: { $0.covers(pattern) }) { return [space] }
+        return spaces.filter { $0.mayMatch(pattern) } + [localHome]
     }
 
     /// What a client reads at a path.
@@ -80,11 +108,22 @@ public final class SpaceHost: Sendable {
     /// Visits what matches in every space, space by space, each in the order of paths.
     public func scan(_ pattern: Pattern, _ visit: (VisibleEntry) -> Void) throws(StoreError) {
         for home in homes(of: pattern) {
-            try home.store.scan(pattern, after: nil) { entry in
-                // A path that a space has taken over since may still lie in the local one.
-                if home.store !== local || self.home(of: entry.path).store === local { visit(entry) }
+            try scan(pattern, in: home, after: nil) { entry in
+                visit(entry)
                 return true
             }
+        }
+    }
+
+    /// Visits what matches and lives in one space, in the order of paths, until `visit` returns false.
+    public func scan(
+        _ pattern: Pattern, in home: Replicated, after: Path?, _ visit: (VisibleEntry) -> Bool
+    ) throws(StoreError) {
+        // A path that a space has taken over since may still lie in the local one.
+        let isCertain = home.store !== local && replicated.count == 1
+        try home.store.scan(pattern, after: after) { entry in
+            guard isCertain || self.home(of: entry.path).store === home.store else { return true }
+            return visit(entry)
         }
     }
 
@@ -92,27 +131,4 @@ public final class SpaceHost: Sendable {
         for space in replicated { space.store.close() }
         local.close()
     }
-}
-
-/// Stands for a space that this node does not hold yet: nothing can be read or written.
-public final class AwaitedSpace: SpaceStore {
-    public let space = SpaceID.zero
-
-    public init() {}
-
-    public var isReady: Bool { false }
-    public func contains(_ path: Path) -> Bool { true }
-    public func submit(
-        _ action: WriteRequest.Action, completion: @escaping @Sendable (Result<Written, WriteFailure>) -> Void
-    ) {
-        completion(.failure(.notReady))
-    }
-    public func state(_ path: Path) throws(StoreError) -> PathState? { nil }
-    public func scan(_ pattern: Pattern, after: Path?, _ visit: (VisibleEntry) -> Bool) throws(StoreError) {}
-    public func explain(_ path: Path, depth: UInt64) throws(StoreError) -> Explanation {
-        Explanation(path: path, standing: [], superseded: [], searchedFrom: 1)
-    }
-    public var records: SpaceRecords { SpaceRecords() }
-    public func subscribe(_ listener: @escaping @Sendable ([Path]) -> Void) {}
-    public func close() {}
 }

@@ -1,5 +1,6 @@
 import GimbalCRDT
 import GimbalReplication
+import GimbalRocksDB
 import GimbalStorage
 
 /// One space of this process, as its clients use it: led here (`PivotSpace`) or followed (`NodeSpace`).
@@ -9,6 +10,8 @@ public protocol SpaceStore: AnyObject, Sendable {
     func contains(_ path: Path) -> Bool
     /// Whether the space can be read and written.
     var isReady: Bool { get }
+    /// Whether that is so for good, until its operator mends it.
+    var isUnavailable: Bool { get }
 
     /// Takes a write. `completion` is called once, on the writer's thread, when the write is on disk or refused: it must not
     /// block.
@@ -34,6 +37,8 @@ public protocol SpaceStore: AnyObject, Sendable {
 }
 
 extension SpaceStore {
+    public var isUnavailable: Bool { false }
+
     /// What a read answers; nil when there is nothing to show.
     public func visible(_ path: Path) throws(StoreError) -> VisibleEntry? {
         try state(path)?.visible.map { VisibleEntry(path: path, write: $0) }
@@ -47,16 +52,18 @@ extension SpaceStore {
     }
 }
 
-/// How much memory a space may take for reads.
+/// How much of the machine a space may take.
 public struct SpaceOptions: Sendable {
     /// Bytes of recently used states that are kept decoded.
     public var cacheBytes: Int
     /// Shifts the wall clock: for tests of wrong clocks.
     public var wallOffsetMilliseconds: Int64
+    public var storage: RocksDBOptions
 
-    public init(cacheBytes: Int = 64 << 20, wallOffsetMilliseconds: Int64 = 0) {
+    public init(cacheBytes: Int = 64 << 20, wallOffsetMilliseconds: Int64 = 0, storage: RocksDBOptions = RocksDBOptions()) {
         self.cacheBytes = cacheBytes
         self.wallOffsetMilliseconds = wallOffsetMilliseconds
+        self.storage = storage
     }
 }
 

@@ -88,7 +88,7 @@ struct KeyService: Sendable {
     ) {
         withPath(request, completion) { path in
             let home = host.home(of: path)
-            guard home.store.isReady else { return completion(Self.notReady) }
+            guard home.store.isReady else { return completion(Self.notReady(home)) }
             refresh(home, request.preference, timers) { freshness in
                 if request.preference == .latest, freshness == .local { return completion(Self.pivotAway) }
                 completion(read(path, home.store, freshness))
@@ -96,7 +96,11 @@ struct KeyService: Sendable {
         }
     }
 
-    static let notReady = KeyAnswer.failure(503, "not-ready", "the first copy of the space is not here yet")
+    /// Why a space that is not ready does not answer.
+    static func notReady(_ home: SpaceHost.Replicated) -> KeyAnswer {
+        answer(home.store.isUnavailable ? .unavailable : .notReady)
+    }
+
     static let pivotAway = KeyAnswer.failure(503, "pivot-away", "the pivot cannot be asked and the request wants its state")
 
     /// Brings the copy up to date, within the deadline.
@@ -179,6 +183,7 @@ struct KeyService: Sendable {
             case .outsideSpace: (400, "ooo: key is not valid: the path belongs to no space of this server")
             case .forbidden: (403, "this server may not write that path")
             case .notReady: (503, "the first copy of the space is not here yet")
+            case .unavailable: (503, "the space of that path cannot be opened here: its operator has to see to it")
             case .storageFull: (507, "no space left on the disk: nothing was stored")
             case .storageFailed: (500, "the storage failed: nothing was stored")
             case .closed: (503, "the server is stopping")

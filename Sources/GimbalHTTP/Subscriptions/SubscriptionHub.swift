@@ -53,7 +53,7 @@ final class SubscriptionHub: Sendable {
         switchboard = Mutex(Switchboard(host: host, logger: logger))
         loop.start(name: "gimbal-events") { [unowned self] inputs in process(inputs) }
         attach()
-        host.onReplace { [weak self] in
+        host.onUpdate { [weak self] in
             self?.attach()
             self?.submit(.spacesReplaced)
         }
