@@ -8,13 +8,16 @@ public struct SpaceLink: Codable, Hashable, Sendable {
     public var pivotURL: String
     /// Under `spaces/`.
     public var folder: String
+    /// What the operator named: an id, or the pivot's name for the space; nil for the only one there.
+    public var wanted: String?
 
     static let fileName = "replication.json"
 
-    public init(space: SpaceID, pivotURL: String, folder: String) {
+    public init(space: SpaceID, pivotURL: String, folder: String, wanted: String? = nil) {
         self.space = space.hex
         self.pivotURL = pivotURL
         self.folder = folder
+        self.wanted = wanted
     }
 
     public var spaceID: SpaceID? { SpaceID(hex: space) }

@@ -65,6 +65,9 @@ public struct SpaceOptions: Sendable {
         self.wallOffsetMilliseconds = wallOffsetMilliseconds
         self.storage = storage
     }
+
+    /// For processes of which many share a machine.
+    public static var small: SpaceOptions { SpaceOptions(cacheBytes: 1 << 20, storage: .small) }
 }
 
 extension WriteFailure {

@@ -12,12 +12,13 @@ struct ExportCommand: AsyncParsableCommand {
 
     @Argument(help: "URL or data folder.") var server: String
     @Argument(help: "Patterns or keys; everything by default.") var patterns: [String] = []
+    @OptionGroup var selection: SpaceSelection
     @Option(help: "The file to write.") var output: String
 
     func run() async throws {
         try await reporting {
             let query = patterns.map { "pattern=\($0.addingPercentEncoding(withAllowedCharacters: .alphanumerics) ?? $0)" }
-            let target = "/_gimbal/export" + (query.isEmpty ? "" : "?" + query.joined(separator: "&"))
+            let target = selection.target("/_gimbal/export" + (query.isEmpty ? "" : "?" + query.joined(separator: "&")))
             let temporary = "\(output).new"
             guard FileManager.default.createFile(atPath: temporary, contents: nil) else {
                 throw CommandFailure(code: "not-writable", sentence: "\(temporary) cannot be written")

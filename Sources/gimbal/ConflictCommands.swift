@@ -158,15 +158,17 @@ struct DeadLettersCommand: AsyncParsableCommand {
         var reason: String
     }
 
-    private static func letters(_ server: Server) async throws -> [Letter] {
-        let reply = try await server.send(.GET, "/_gimbal/deadletters")
+    private static func letters(_ server: Server, _ selection: SpaceSelection) async throws -> [Letter] {
+        let reply = try await server.send(.GET, selection.target("/_gimbal/deadletters"))
         return try JSONDecoder().decode([Letter].self, from: Data(reply.body.readableBytesView))
     }
 
     /// Those that are meant: all, or the named ones.
-    private static func each(_ server: String, _ ids: [String], _ action: (Server, String) async throws -> Void) async throws {
+    private static func each(
+        _ server: String, _ selection: SpaceSelection, _ ids: [String], _ action: (Server, String) async throws -> Void
+    ) async throws {
         let server = try Server(server)
-        let wanted = ids.isEmpty ? try await letters(server).map(\.id) : ids
+        let wanted = ids.isEmpty ? try await letters(server, selection).map(\.id) : ids
         for id in wanted { try await action(server, id) }
         print("\(wanted.count) done")
     }
@@ -174,13 +176,14 @@ struct DeadLettersCommand: AsyncParsableCommand {
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Prints them: id, reason, kind, path.")
         @Argument(help: "URL or data folder.") var server: String
+        @OptionGroup var selection: SpaceSelection
         @Flag(help: "As JSON.") var json = false
 
         func run() async throws {
             try await reporting {
                 let server = try Server(server)
-                if json { return print(try await server.send(.GET, "/_gimbal/deadletters").text) }
-                for letter in try await letters(server) { print(letter.id, letter.reason, letter.kind, letter.path) }
+                if json { return print(try await server.send(.GET, selection.target("/_gimbal/deadletters")).text) }
+                for letter in try await letters(server, selection) { print(letter.id, letter.reason, letter.kind, letter.path) }
             }
         }
     }
@@ -189,10 +192,11 @@ struct DeadLettersCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Writes them again, as new writes of now.")
         @Argument(help: "URL or data folder.") var server: String
         @Argument(help: "Ids; none: all.") var ids: [String] = []
+        @OptionGroup var selection: SpaceSelection
 
         func run() async throws {
             try await reporting {
-                try await each(server, ids) { _ = try await $0.send(.POST, "/_gimbal/deadletters/\($1)/retry") }
+                try await each(server, selection, ids) { _ = try await $0.send(.POST, "/_gimbal/deadletters/\($1)/retry") }
             }
         }
     }
@@ -201,9 +205,12 @@ struct DeadLettersCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Forgets them.")
         @Argument(help: "URL or data folder.") var server: String
         @Argument(help: "Ids; none: all.") var ids: [String] = []
+        @OptionGroup var selection: SpaceSelection
 
         func run() async throws {
-            try await reporting { try await each(server, ids) { _ = try await $0.send(.DELETE, "/_gimbal/deadletters/\($1)") } }
+            try await reporting {
+                try await each(server, selection, ids) { _ = try await $0.send(.DELETE, "/_gimbal/deadletters/\($1)") }
+            }
         }
     }
 }

@@ -17,6 +17,7 @@ struct ImportCommand: AsyncParsableCommand {
 
     @Argument(help: "URL or data folder.") var server: String
     @Argument(help: "A bundle file.") var file: String
+    @OptionGroup var selection: SpaceSelection
     @Flag(help: "Write the values as new ones, into whatever space SERVER holds.") var asNew = false
 
     private struct Outcome: Decodable {
@@ -33,7 +34,7 @@ struct ImportCommand: AsyncParsableCommand {
                 throw CommandFailure(code: "unreadable", sentence: "\(file) cannot be read")
             }
             defer { try? handle.close() }
-            let reply = try await Server(server).upload("/_gimbal/import", from: handle)
+            let reply = try await Server(server).upload(selection.target("/_gimbal/import"), from: handle)
             let outcome = try JSONDecoder().decode(Outcome.self, from: Data(reply.body.readableBytesView))
             print(
                 "\(outcome.accepted) deltas accepted, \(outcome.alreadyThere) already there, \(outcome.incomplete) incomplete")

@@ -10,7 +10,7 @@ struct KeyCommand: AsyncParsableCommand {
             With a data folder the key is made if there is none yet, so that a node can be allowed before its first start.
             """)
 
-    @Argument(help: "A node's data folder, or a key file.") var place: String
+    @Argument(help: "The data folder of a followed space, or a key file.") var place: String
 
     func run() async throws {
         try await reporting {

@@ -8,13 +8,20 @@ struct StatusCommand: AsyncParsableCommand {
         commandName: "status", abstract: "Shows how a server stands: its space, its place in the log, its outbox, its faults.")
 
     @Argument(help: "URL or data folder.") var server: String
+    @OptionGroup var selection: SpaceSelection
     @Flag(help: "As JSON.") var json = false
+
+    /// What a server with several spaces answers when it is asked for none of them.
+    private struct Overview: Decodable {
+        var spaces: [Status]
+    }
 
     private struct Status: Decodable {
         struct Fault: Decodable {
             var code: String
             var detail: String
         }
+        var name: String?
         var role: String
         var space: String?
         var author: String?
@@ -31,17 +38,23 @@ struct StatusCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await reporting {
-            let reply = try await Server(server).send(.GET, "/_gimbal/status")
+            let reply = try await Server(server).send(.GET, selection.target("/_gimbal/status"))
             guard !json else { return print(reply.text) }
-            let status = try JSONDecoder().decode(Status.self, from: Data(reply.body.readableBytesView))
-            for (name, value) in Self.lines(status) {
-                print("\(name.padding(toLength: 14, withPad: " ", startingAt: 0))\(value)")
+            let data = Data(reply.body.readableBytesView)
+            let overview = try? JSONDecoder().decode(Overview.self, from: data)
+            let all = try overview?.spaces ?? [JSONDecoder().decode(Status.self, from: data)]
+            for (index, status) in all.enumerated() {
+                if index > 0 { print() }
+                for (name, value) in Self.lines(status) {
+                    print("\(name.padding(toLength: 14, withPad: " ", startingAt: 0))\(value)")
+                }
             }
         }
     }
 
     private static func lines(_ status: Status) -> [(String, String)] {
-        var lines = [("role", status.role), ("ready", status.ready ? "yes" : "not yet")]
+        var lines = status.name.map { [("name", $0)] } ?? []
+        lines += [("role", status.role), ("ready", status.ready ? "yes" : "not yet")]
         func add(_ name: String, _ value: (some Any)?) {
             if let value { lines.append((name, "\(value)")) }
         }

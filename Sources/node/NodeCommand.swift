@@ -12,7 +12,8 @@ struct NodeCommand: AsyncParsableCommand {
             rescue bundle under DIR/rescue, and the node starts empty. The URL of the same space at a new address changes
             nothing.
             Every option can also be set in the environment (GIMBAL_LISTEN, GIMBAL_DATA, …) or in a JSON file (--config); a
-            flag is stronger than the environment, the environment stronger than the file.
+            flag is stronger than the environment, the environment stronger than the file. A file that names several spaces
+            makes one process lead some and follow others (docs/operations.md).
             """,
         version: GimbalVersion.current)
 
@@ -22,13 +23,22 @@ struct NodeCommand: AsyncParsableCommand {
     var pivot: String?
 
     @Option(
-        name: .long, help: ArgumentHelp("The space to follow; by default the first one that the pivot shows.", valueName: "id"))
+        name: .long,
+        help: ArgumentHelp("The space to follow, by id or name; needed where the pivot leads several.", valueName: "space"))
     var space: String?
+
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "Where the pivot can tell this node to pull while it does not follow, such as http://10.0.0.5:7001.",
+            valueName: "url"))
+    var reachableAt: String?
 
     func run() async throws {
         var flags = common.flags
         flags.pivot = pivot
         flags.space = space
-        try await ServerExit.reporting { try await NodeServer.run(ServerOptions(flags)) }
+        flags.reachableAt = reachableAt
+        try await ServerExit.reporting { try await GimbalServer.run(ServerOptions(flags, for: .node), as: .node) }
     }
 }

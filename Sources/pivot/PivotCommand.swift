@@ -9,7 +9,8 @@ struct PivotCommand: AsyncParsableCommand {
         discussion: """
             The first start founds the space and prints where its root key is: keep a copy of that file in a safe place.
             Every option can also be set in the environment (GIMBAL_LISTEN, GIMBAL_DATA, …) or in a JSON file (--config); a
-            flag is stronger than the environment, the environment stronger than the file.
+            flag is stronger than the environment, the environment stronger than the file. A file that names several spaces
+            makes one process lead some and follow others (docs/operations.md).
             """,
         version: GimbalVersion.current)
 
@@ -27,11 +28,19 @@ struct PivotCommand: AsyncParsableCommand {
     @Flag(name: .long, help: "Let any node join.")
     var openEnrollment = false
 
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "Network in which nodes may be told to pull although their requests come from elsewhere; repeatable.",
+            valueName: "network"))
+    var triggerNetwork: [String] = []
+
     func run() async throws {
         var flags = common.flags
         flags.sync = sync
         flags.allow = allow
         flags.isEnrollmentOpen = openEnrollment
-        try await ServerExit.reporting { try await PivotServer.run(ServerOptions(flags)) }
+        flags.triggerNetworks = triggerNetwork
+        try await ServerExit.reporting { try await GimbalServer.run(ServerOptions(flags, for: .pivot), as: .pivot) }
     }
 }

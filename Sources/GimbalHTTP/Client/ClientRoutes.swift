@@ -11,14 +11,13 @@ import NIOPosix
 struct ClientRoutes: Sendable {
     let keys: KeyService
     let explorer: ExplorerRoutes
+    let spaces: ServedSpaces
 
     private static let allowed = "GET, HEAD, POST, PATCH, DELETE"
 
-    func add(to router: Router<BasicRequestContext>) {
+    func add(to router: Router<ServerContext>) {
         router.get("/_health/live") { _, _ in Response(status: .ok) }
-        router.get("/_health/ready") { _, _ in
-            isReady ? Response(status: .ok) : response(KeyService.notReady)
-        }
+        router.get("/_health/ready") { request, _ in try ready(request) }
         router.get("/_pivot/version") { _, _ in
             jsonResponse(["protocol": GimbalVersion.protocol, "package": "gimbal", "version": GimbalVersion.current])
         }
@@ -35,9 +34,17 @@ struct ClientRoutes: Sendable {
         }
     }
 
-    private var isReady: Bool { keys.host.replicated.allSatisfy(\.store.isReady) }
+    /// Whether every space serves, or the one that is named. A space that cannot be opened is shown by its status: waiting
+    /// does not mend it, and the others serve.
+    private func ready(_ request: Request) throws -> Response {
+        let named = try spaces.named(in: request)
+        let waiting = keys.host.replicated.first { home in
+            named.map { $0.name == home.name } ?? !home.store.isUnavailable && !home.store.isReady
+        }
+        return waiting.map { response(KeyService.notReady($0)) } ?? Response(status: .ok)
+    }
 
-    private func answer(_ request: Request, _ context: BasicRequestContext) async throws -> Response {
+    private func answer(_ request: Request, _ context: ServerContext) async throws -> Response {
         let target = String(request.uri.path.dropFirst())
         guard !target.isEmpty, !target.hasPrefix("_") else {
             return refusal(.notFound, "no-route", "there is nothing here")
@@ -50,7 +57,7 @@ struct ClientRoutes: Sendable {
 
     // MARK: Single keys
 
-    private func answer(_ request: Request, key: String, _ context: BasicRequestContext) async throws -> Response {
+    private func answer(_ request: Request, key: String, _ context: ServerContext) async throws -> Response {
         let method: KeyRequest.Method =
             switch request.method {
             case .get, .head: .get
@@ -75,7 +82,7 @@ struct ClientRoutes: Sendable {
         guard let path = Path(key) else { return response(KeyService.invalidPath) }
         guard !path.isReserved else { return response(KeyService.reservedPath) }
         let home = keys.host.home(of: path)
-        guard home.store.isReady else { return response(KeyService.notReady) }
+        guard home.store.isReady else { return response(KeyService.notReady(home)) }
         let freshness = await refresh(home, request)
         if freshness == .local, preference(request) == .latest { return response(KeyService.pivotAway) }
         let description = ExplanationJSON(records: home.store.records)
@@ -136,7 +143,7 @@ struct ClientRoutes: Sendable {
         }
         var freshness = Freshness.pivot
         for home in keys.host.homes(of: pattern) {
-            guard home.store.isReady else { return response(KeyService.notReady) }
+            guard home.store.isReady else { return response(KeyService.notReady(home)) }
             if await refresh(home, request) == .local { freshness = .local }
         }
         if freshness == .local, preference(request) == .latest { return response(KeyService.pivotAway) }
@@ -150,11 +157,11 @@ struct ClientRoutes: Sendable {
     /// Deletes what matches and can be seen here, some hundreds at a time.
     private func deleteAll(_ pattern: Pattern) async throws -> Response {
         for home in keys.host.homes(of: pattern) {
-            guard home.store.isReady else { return response(KeyService.notReady) }
+            guard home.store.isReady else { return response(KeyService.notReady(home)) }
             var after: Path?
             while true {
                 var paths: [Path] = []
-                try home.store.scan(pattern, after: after) { entry in
+                try keys.host.scan(pattern, in: home, after: after) { entry in
                     paths.append(entry.path)
                     return paths.count < 512
                 }

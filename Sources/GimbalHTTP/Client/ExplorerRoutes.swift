@@ -11,8 +11,7 @@ struct ExplorerRoutes: Sendable {
     let options: ServerOptions
     let host: SpaceHost
     let hub: SubscriptionHub
-    let held: @Sendable () -> OperatorRoutes.Held
-    let nodes: @Sendable () -> [PivotHealth.Entry]
+    let spaces: ServedSpaces
 
     func add<Context: RequestContext>(to router: Router<Context>) {
         for method in [HTTPRequest.Method.get, .head] {
@@ -26,7 +25,7 @@ struct ExplorerRoutes: Sendable {
         case "info": Self.lines(info)
         case "filters": Self.lines(filters)
         case "state": Self.lines(state)
-        case "pivot": Self.lines(pivot)
+        case "pivot": Self.lines(try pivot(request))
         case "endpoints", "proxies", "orphan-keys": Self.lines([String]())
         default: WebPage.response
         }
@@ -96,7 +95,8 @@ struct ExplorerRoutes: Sendable {
             workers: ProcessInfo.processInfo.activeProcessorCount)
     }
 
-    private var role: String { if case .pivot = held() { "pivot" } else { "node" } }
+    /// A process that leads a space is asked for its nodes, whatever else it follows.
+    private var role: String { spaces.replicated.contains { $0.plan?.leading != nil } ? "pivot" : "node" }
 
     private struct Filters: Encodable {
         struct Filter: Encodable {
@@ -147,15 +147,19 @@ struct ExplorerRoutes: Sendable {
         var pivotCompatible: Bool?
     }
 
-    private var pivot: PivotState {
-        let isHealthy =
-            switch held() {
+    private func pivot(_ request: Request) throws -> PivotState {
+        let chosen = try spaces.named(in: request).map { [$0] } ?? spaces.replicated
+        let isHealthy = chosen.allSatisfy { space in
+            if space.fault != nil { return false }
+            return switch space.held {
             case .pivot: true
             case .node(let node): node.isReady && node.fault == nil
             case .none: false
             }
+        }
         return PivotState(
-            role: role, pivotIP: options.pivotURL ?? "", nodes: nodes(), syncedKeys: patterns.map(\.description),
+            role: chosen.count == 1 ? chosen[0].role : role, pivotIP: chosen.compactMap(\.pivotURL).first ?? "",
+            nodes: try spaces.nodes(request), syncedKeys: chosen.flatMap(\.held.patterns).map(\.description),
             pivotHealthy: isHealthy, pivotProtocol: isHealthy ? GimbalVersion.protocol : nil,
             pivotCompatible: isHealthy ? true : nil)
     }

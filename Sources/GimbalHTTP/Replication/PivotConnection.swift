@@ -17,6 +17,8 @@ enum PivotError: Error, CustomStringConvertible {
     case untrusted(WireError)
     case leadsNoSpace
     case leadsAnotherSpace(SpaceID)
+    case leadsOthers(wanted: String, led: [String])
+    case leadsSeveral([String])
 
     var description: String {
         switch self {
@@ -26,6 +28,9 @@ enum PivotError: Error, CustomStringConvertible {
         case .untrusted(let error): "what the pivot answered proves nothing: \(error)"
         case .leadsNoSpace: "the server there leads no space"
         case .leadsAnotherSpace(let space): "the server there leads space \(space)"
+        case .leadsOthers(let wanted, let led): "the server there leads no space \"\(wanted)\" but \(led.joined(separator: ", "))"
+        case .leadsSeveral(let led):
+            "the server there leads several spaces, say which with --space: \(led.joined(separator: ", "))"
         }
     }
 }
@@ -46,16 +51,27 @@ final class PivotConnection: Sendable {
         self.pivot = Mutex(pivot)
     }
 
-    /// Which space the server at this address leads; for a node that was given none.
-    static func discoverSpace(_ client: SignedClient) async throws -> SpaceID {
-        struct Spaces: Decodable { var spaces: [String] }
+    /// Which space to follow at the server of this address: the wanted one, else the one that is followed already, else the
+    /// only one there.
+    static func discoverSpace(_ client: SignedClient, wanted: String? = nil, known: SpaceID? = nil) async throws -> SpaceID {
         let response = try await reaching {
             try await client.get(ReplicationPath.spaces, deadline: .now() + .seconds(5))
         }
         let body = try await reaching { try await response.body.collect(upTo: 1 << 16) }
-        guard response.status == .ok, let spaces = try? JSONDecoder().decode(Spaces.self, from: Data(body.readableBytesView)),
-            let space = spaces.spaces.first.flatMap({ SpaceID(hex: $0) })
+        guard response.status == .ok,
+            let directory = try? JSONDecoder().decode(ReplicationPath.Directory.self, from: Data(body.readableBytesView))
         else { throw PivotError.leadsNoSpace }
+        let named = (directory.named ?? []).map { (name: $0.name, space: $0.space) }
+        if let wanted {
+            guard let space = named.first(where: { $0.name == wanted }).flatMap({ SpaceID(hex: $0.space) }) else {
+                throw PivotError.leadsOthers(wanted: wanted, led: named.map { "\($0.name) (\($0.space))" })
+            }
+            return space
+        }
+        let spaces = directory.spaces.compactMap { SpaceID(hex: $0) }
+        if let known, spaces.contains(known) { return known }
+        guard spaces.count < 2 else { throw PivotError.leadsSeveral(named.map { "\($0.name) (\($0.space))" }) }
+        guard let space = spaces.first else { throw PivotError.leadsNoSpace }
         return space
     }
 
@@ -79,8 +95,12 @@ final class PivotConnection: Sendable {
     }
 
     /// Proves this node's key to the pivot and the pivot's to this node.
-    func join() async throws -> Answer {
-        try await ask("POST", ReplicationPath.join(space), body: [], timeout: .seconds(10))
+    ///
+    /// - Parameter reachableAt: where the pivot can tell this node to pull.
+    func join(reachableAt: String?) async throws -> Answer {
+        let body = ReplicationPath.JoinBody(reachableAt: reachableAt)
+        let bytes = reachableAt == nil ? [] : Array(try JSONEncoder().encode(body))
+        return try await ask("POST", ReplicationPath.join(space), body: bytes, timeout: .seconds(10))
     }
 
     func push(_ request: PushRequest) async throws -> Answer {

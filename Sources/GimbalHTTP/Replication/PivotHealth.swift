@@ -10,6 +10,8 @@ final class PivotHealth: Sendable {
         var streams = 0
         var lastCheck: Date
         var position: UInt64
+        /// Whether it answered the last trigger since it stopped following.
+        var answersTriggers = false
     }
 
     private let nodes = Mutex<[AuthorID: Node]>([:])
@@ -20,28 +22,45 @@ final class PivotHealth: Sendable {
             node.address = address
             node.lastCheck = Date()
             node.streams += change
+            if change != 0 { node.answersTriggers = false }
             node.position = max(node.position, position ?? 0)
             nodes[author] = node
         }
     }
 
+    /// A node that does not follow was told to pull.
+    func triggered(_ author: AuthorID, isAnswered: Bool) {
+        nodes.withLock { nodes in
+            nodes[author]?.lastCheck = Date()
+            nodes[author]?.answersTriggers = isAnswered
+        }
+    }
+
+    /// Those that follow now.
+    var following: Set<AuthorID> { nodes.withLock { nodes in Set(nodes.filter { $0.value.streams > 0 }.keys) } }
+
     struct Entry: Encodable {
         var address: String
+        /// It follows, or answers triggers.
         var healthy: Bool
+        var following: Bool
         var lastCheck: String
         var `protocol`: String
         var compatible: Bool
         var author: String
+        /// Name of the space in this process.
+        var space: String
         /// Log entries that were not sent yet.
         var lag: UInt64
     }
 
-    func entries(logEnd: UInt64) -> [Entry] {
+    func entries(of space: String, logEnd: UInt64) -> [Entry] {
         let known = nodes.withLock { $0 }
         return known.map { author, node in
             Entry(
-                address: node.address, healthy: node.streams > 0, lastCheck: node.lastCheck.formatted(.iso8601),
-                protocol: "gimbal/1", compatible: true, author: author.hex,
+                address: node.address, healthy: node.streams > 0 || node.answersTriggers, following: node.streams > 0,
+                lastCheck: node.lastCheck.formatted(.iso8601),
+                protocol: "gimbal/1", compatible: true, author: author.hex, space: space,
                 lag: logEnd - min(node.position, logEnd))
         }.sorted { $0.author < $1.author }
     }

@@ -1,3 +1,4 @@
+import AsyncHTTPClient
 import Foundation
 import GimbalCRDT
 import GimbalReplication
@@ -15,41 +16,40 @@ struct PivotRoutes: Sendable {
     let pivot: PivotSpace
     let isEnrollmentOpen: Bool
     let logger: Logger
-    let health = PivotHealth()
+    let health: PivotHealth
+    let triggers: TriggerSender
     private let challenges = ChallengeBook()
     private let primitives = SodiumPrimitives()
 
-    init(pivot: PivotSpace, isEnrollmentOpen: Bool, logger: Logger) {
+    init(pivot: PivotSpace, _ plan: SpacePlan.Leading, http: HTTPClient, logger: Logger) {
         self.pivot = pivot
-        self.isEnrollmentOpen = isEnrollmentOpen
+        isEnrollmentOpen = plan.isEnrollmentOpen
         self.logger = logger
+        health = PivotHealth()
+        triggers = TriggerSender(
+            pivot: pivot, health: health, networks: plan.triggerNetworks, http: http, logger: logger)
     }
 
-    func add<Context: RequestContext>(to router: Router<Context>) {
+    func add<Context: RemoteAddressRequestContext>(to router: Router<Context>) {
         let space = pivot.space
         router.get(RouterPath(ReplicationPath.certificate(space))) { _, _ in
             signedResponse(pivot.certificate, .ok)
         }
-        router.post(RouterPath(ReplicationPath.join(space))) { request, _ in try await join(request) }
+        router.post(RouterPath(ReplicationPath.join(space))) { request, context in
+            try await join(request, from: context.remoteAddress)
+        }
         router.post(RouterPath(ReplicationPath.push(space))) { request, _ in try await push(request) }
         router.get(RouterPath(ReplicationPath.place(space))) { request, _ in try await place(request) }
         router.get(RouterPath(ReplicationPath.log(space))) { request, _ in try await log(request) }
-        router.get("/_pivot/v1/spaces") { _, _ in
-            jsonResponse(["spaces": [space.hex]])
-        }
-        // Another space's routes, signed or not.
-        for method in [HTTPRequest.Method.get, .post] {
-            router.on("/_pivot/v1/spaces/:space/:route", method: method) { _, _ in
-                refusal(.unauthorized, "wrong-space", "this server does not lead that space")
-            }
-        }
     }
 
     // MARK: Routes
 
-    private func join(_ request: Request) async throws -> Response {
-        let (signature, _) = try await authenticate(request, bodyLimit: 4096)
+    private func join(_ request: Request, from source: SocketAddress?) async throws -> Response {
+        let (signature, bytes) = try await authenticate(request, bodyLimit: 4096)
         let author = signature.author
+        let body = bytes.isEmpty ? .init() : try? JSONDecoder().decode(ReplicationPath.JoinBody.self, from: Data(bytes))
+        guard let body else { return answer(.malformed, to: signature, detail: "the body of a join is JSON or empty") }
         if pivot.records.members[author] == nil, isEnrollmentOpen {
             let member = MemberRecord(name: String(author.hex.prefix(8)), writes: [.everything])
             let written = await pivot.write(.record(SpaceRecords.memberPath(author), value: member.json))
@@ -60,7 +60,7 @@ struct PivotRoutes: Sendable {
             logger.warning("stranger refused", metadata: ["author": "\(author)"])
             return answer(.notAMember, to: signature, detail: "allow it with --allow \(author)")
         }
-        return answer(.accepted, to: signature)
+        return answer(.accepted, to: signature, detail: triggers.register(author, body.reachableAt, from: source) ?? "")
     }
 
     private func push(_ request: Request) async throws -> Response {

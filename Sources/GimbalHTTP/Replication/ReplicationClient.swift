@@ -16,10 +16,15 @@ final class ReplicationClient: Service {
     private let isInDoubt = Mutex(false)
     private let following = Mutex<Task<Bool, Never>?>(nil)
     private let isConnected = Mutex(false)
+    private let reachableAt: String?
+    /// The wait after a failure, which a trigger ends.
+    private let pause = Mutex<Task<Void, Never>?>(nil)
+    private let lastTrigger = Mutex(NIODeadline.uptimeNanoseconds(0))
 
-    init(node: NodeSpace, connection: PivotConnection, logger: Logger) {
+    init(node: NodeSpace, connection: PivotConnection, reachableAt: String?, logger: Logger) {
         self.node = node
         self.connection = connection
+        self.reachableAt = reachableAt
         self.logger = logger
     }
 
@@ -93,15 +98,48 @@ final class ReplicationClient: Service {
             }
             if wasConnected { backoff = Backoff() }
             guard !Task.isCancelled else { return }
-            try? await Task.sleep(for: backoff.next())
+            let delay = backoff.next()
+            let pause = Task<Void, Never> { _ = try? await Task.sleep(for: delay) }
+            self.pause.withLock { $0 = pause }
+            await withTaskCancellationHandler {
+                await pause.value
+            } onCancel: {
+                pause.cancel()
+            }
         }
+    }
+
+    /// Somebody says that the pivot has something: anybody may, so it only makes this node ask, at most once a second.
+    func pull() {
+        let now = NIODeadline.now()
+        let isNew = lastTrigger.withLock { last in
+            guard now >= last + .seconds(1) else { return false }
+            last = now
+            return true
+        }
+        guard isNew else { return }
+        guard isConnected.withLock({ $0 }) else {
+            pause.withLock { $0?.cancel() }
+            return
+        }
+        Task { await self.checkStream() }
+    }
+
+    /// A stream whose pivot is gone looks open from here until its next sign of life is overdue.
+    private func checkStream() async {
+        guard let answer = try? await connection.place(timeout: .seconds(2)), answer.verdict == .current else { return }
+        try? await Task.sleep(for: .seconds(1))
+        if node.cursor.position < answer.place.position { following.withLock { $0?.cancel() } }
     }
 
     /// One life of the stream. Returns whether it was open at all.
     private func follow() async -> Bool {
         do {
             node.remember(certificate: try await connection.fetchCertificate())
-            let joined = try await connection.join()
+            let joined = try await connection.join(reachableAt: reachableAt)
+            if joined.verdict == .accepted, !joined.detail.isEmpty {
+                logger.warning("joined, with a reservation", metadata: ["detail": "\(joined.detail)"])
+            }
             guard joined.verdict == .accepted else {
                 show(.refused(joined.verdict, detail: joined.detail))
                 return false
@@ -176,6 +214,8 @@ extension NodeFault {
         case let error as WireError: self = .badPage(detail: "\(error)")
         case PivotError.untrusted(let error): self = .badPage(detail: "\(error)")
         case PivotError.refused(let verdict, let detail): self = .refused(verdict, detail: detail)
+        case PivotError.leadsSeveral: self = .local(code: "space-needed", detail: "\(error)")
+        case PivotError.leadsOthers: self = .local(code: "no-such-space", detail: "\(error)")
         case PivotError.leadsAnotherSpace, PivotError.leadsNoSpace, PivotError.status(400..<500, _, _):
             self = .refused(.wrongSpace, detail: "\(error)")
         default: return nil

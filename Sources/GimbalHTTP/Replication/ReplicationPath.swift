@@ -7,6 +7,8 @@ enum ReplicationPath {
 
     static func certificate(_ space: SpaceID) -> String { "\(spaces)/\(space.hex)/certificate" }
     static func join(_ space: SpaceID) -> String { "\(spaces)/\(space.hex)/join" }
+    /// At a node: the trigger.
+    static func pull(_ space: SpaceID) -> String { "\(spaces)/\(space.hex)/pull" }
     static func push(_ space: SpaceID) -> String { "\(spaces)/\(space.hex)/push" }
     static func place(_ space: SpaceID) -> String { "\(spaces)/\(space.hex)/place" }
     static func log(_ space: SpaceID) -> String { "\(spaces)/\(space.hex)/log" }
@@ -14,6 +16,24 @@ enum ReplicationPath {
     static let contentType = "application/cbor"
     static let signedContentType = "application/cose"
     static let streamContentType = "application/vnd.gimbal.pages"
+
+    /// The body of a join; may be empty.
+    struct JoinBody: Codable, Sendable {
+        /// Where the pivot can tell this node to pull.
+        var reachableAt: String?
+    }
+
+    /// What `spaces` answers.
+    struct Directory: Codable, Sendable {
+        struct Entry: Codable, Sendable {
+            var space: String
+            /// In the process that leads it.
+            var name: String
+        }
+
+        var spaces: [String]
+        var named: [Entry]?
+    }
 
     /// `epoch=1-ab&position=17&root=…&own=…&follow=1`
     struct LogQuery: Hashable {

@@ -18,6 +18,10 @@ public struct CommonFlags: ParsableArguments {
     @Option(name: .long, help: ArgumentHelp("trace, debug, info, notice, warning, error or critical.", valueName: "level"))
     public var logLevel: String?
 
+    @Option(
+        name: .long, help: ArgumentHelp("standard, or small for nodes of which many share a machine.", valueName: "name"))
+    public var profile: String?
+
     @Flag(name: .long, help: "Listen on an address that other machines can reach, with no authentication of clients.")
     public var insecure = false
 
@@ -29,6 +33,7 @@ public struct CommonFlags: ParsableArguments {
         flags.data = data
         flags.config = config
         flags.logLevel = logLevel
+        flags.profile = profile
         flags.isInsecure = insecure
         return flags
     }
@@ -38,6 +43,8 @@ public struct CommonFlags: ParsableArguments {
 public enum ServerExit {
     /// A setting is wrong.
     public static let usage: Int32 = 64
+    /// Two spaces of one process want the same paths.
+    public static let overlap: Int32 = 65
     /// The data folder or its contents cannot be used.
     public static let data: Int32 = 74
 
@@ -51,9 +58,10 @@ public enum ServerExit {
         }
     }
 
-    private static func classify(_ error: any Error) -> (code: String, status: Int32) {
+    static func classify(_ error: any Error) -> (code: String, status: Int32) {
         switch error {
         case is ServerOptions.Failure: ("usage", usage)
+        case is SpaceClaims.Overlap: (SpaceClaims.Overlap.code, overlap)
         case let error as DataFolder.Failure: (error.code, data)
         case let error as LedSpace.Failure: (error.code, data)
         case let error as StoreError: (error.code, data)

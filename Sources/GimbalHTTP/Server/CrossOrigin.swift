@@ -6,7 +6,7 @@ import Hummingbird
 enum CrossOrigin {
     static let exposedHeaders = "Gimbal-Error, Gimbal-Freshness, Gimbal-Cursor"
 
-    static var middleware: CORSMiddleware<BasicRequestContext> {
+    static var middleware: CORSMiddleware<ServerContext> {
         CORSMiddleware(
             allowOrigin: .all, allowHeaders: [.authorization, .contentType, .gimbalRead],
             allowMethods: [.get, .post, .delete, .put, .patch], exposedHeaders: [exposedHeaders], maxAge: .hours(24))
@@ -15,8 +15,8 @@ enum CrossOrigin {
     /// Hummingbird names the exposed headers only to a preflight; browsers look for them in the answer itself.
     struct Exposure: RouterMiddleware {
         func handle(
-            _ request: Request, context: BasicRequestContext,
-            next: (Request, BasicRequestContext) async throws -> Response
+            _ request: Request, context: ServerContext,
+            next: (Request, ServerContext) async throws -> Response
         ) async throws -> Response {
             var response = try await next(request, context)
             if request.headers[.origin] != nil { response.headers[.accessControlExposeHeaders] = exposedHeaders }

@@ -14,26 +14,8 @@ struct HTTPService: Service {
     let host: SpaceHost
     let folder: DataFolder
     let logger: Logger
-    let held: @Sendable () -> OperatorRoutes.Held
-    let nodes: @Sendable () -> [PivotHealth.Entry]
-    let addRoutes: @Sendable (Router<BasicRequestContext>) -> Void
+    let spaces: ServedSpaces
     let onListening: @Sendable (String) -> Void
-
-    init(
-        options: ServerOptions, host: SpaceHost, folder: DataFolder, logger: Logger,
-        held: @escaping @Sendable () -> OperatorRoutes.Held, nodes: @escaping @Sendable () -> [PivotHealth.Entry] = { [] },
-        addRoutes: @escaping @Sendable (Router<BasicRequestContext>) -> Void = { _ in },
-        onListening: @escaping @Sendable (String) -> Void = { _ in }
-    ) {
-        self.options = options
-        self.host = host
-        self.folder = folder
-        self.logger = logger
-        self.held = held
-        self.nodes = nodes
-        self.addRoutes = addRoutes
-        self.onListening = onListening
-    }
 
     func run() async throws {
         let socket = try OperatorSocket(folder)
@@ -62,18 +44,18 @@ struct HTTPService: Service {
         _ hub: SubscriptionHub, _ address: BindAddress, isOperator: Bool = false,
         onServerRunning: @escaping @Sendable (any Channel) async -> Void
     ) -> some ApplicationProtocol {
-        let router = Router(context: BasicRequestContext.self)
+        let router = Router(context: ServerContext.self)
         router.add(middleware: CrossOrigin.middleware)
         router.add(middleware: CrossOrigin.Exposure())
-        addRoutes(router)
-        router.get("/_pivot/health/nodes") { [nodes] _, _ in jsonResponse(nodes()) }
-        OperatorRoutes(held: held).add(to: router)
-        InsightRoutes(host: host, held: held).add(to: router)
-        MemberRoutes(held: held, isOperator: isOperator).add(to: router)
-        ImportRoutes(held: held, pivotURL: options.pivotURL).add(to: router)
+        DirectoryRoutes(spaces: spaces).add(to: router)
+        router.get("/_pivot/health/nodes") { [spaces] request, _ in jsonResponse(try spaces.nodes(request)) }
+        OperatorRoutes(spaces: spaces).add(to: router)
+        InsightRoutes(host: host, spaces: spaces).add(to: router)
+        MemberRoutes(spaces: spaces, isOperator: isOperator).add(to: router)
+        ImportRoutes(spaces: spaces).add(to: router)
         let keys = KeyService(host: host, readDeadline: options.readDeadline)
-        let explorer = ExplorerRoutes(options: options, host: host, hub: hub, held: held, nodes: nodes)
-        ClientRoutes(keys: keys, explorer: explorer).add(to: router)
+        let explorer = ExplorerRoutes(options: options, host: host, hub: hub, spaces: spaces)
+        ClientRoutes(keys: keys, explorer: explorer, spaces: spaces).add(to: router)
         return Application(
             router: router, server: .lean(keys: keys, hub: hub),
             configuration: .init(address: address, serverName: nil), onServerRunning: onServerRunning,

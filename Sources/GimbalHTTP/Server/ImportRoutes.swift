@@ -12,30 +12,36 @@ import Synchronization
 /// Takes bundles of a space that this process leads: their deltas come into the log as if their authors had sent them, and
 /// nothing is applied beside it.
 struct ImportRoutes: Sendable {
-    let held: @Sendable () -> OperatorRoutes.Held
-    let pivotURL: String?
+    let spaces: ServedSpaces
 
     func add<Context: RequestContext>(to router: Router<Context>) {
         router.post("/_gimbal/import") { request, _ in try await take(request) }
     }
 
     private func take(_ request: Request) async throws -> Response {
-        guard case .pivot(let pivot) = held() else {
-            var response = refusal(.conflict, "not-the-pivot", "bundles go to the pivot of the space: \(pivotURL ?? "")")
-            response.headers[.location] = pivotURL.map { $0 + "/_gimbal/import" }
-            return response
-        }
+        let led = spaces.led
+        guard !led.isEmpty else { return notThePivot }
         let file = try TemporaryFile()
         defer { file.remove() }
         try await file.receive(request.body)
-        let report = try await BundleImport.verify(file.path, space: pivot.space)
+        // A bundle says which space it is of; of another than the one that is meant it is refused.
+        let meant = try spaces.named(in: request)?.id ?? (led.count == 1 ? led[0].pivot.space : nil)
+        let report = try await BundleImport.verify(file.path, space: meant)
         guard report.isValid else {
             let first = report.findings.first { $0.severity == .error }
             return refusal(
                 .badRequest, first?.code ?? "not-valid",
                 first.map { "at byte \($0.offset): \($0.sentence)" } ?? "the bundle does not hold")
         }
+        guard let pivot = led.first(where: { $0.pivot.space == report.space })?.pivot else { return notThePivot }
         return jsonResponse(try await BundleImport(pivot: pivot).run(file.path))
+    }
+
+    private var notThePivot: Response {
+        let pivotURL = spaces.only?.pivotURL
+        var response = refusal(.conflict, "not-the-pivot", "bundles go to the pivot of the space: \(pivotURL ?? "")")
+        response.headers[.location] = pivotURL.map { $0 + "/_gimbal/import" }
+        return response
     }
 }
 
@@ -62,7 +68,7 @@ struct BundleImport {
     init(pivot: PivotSpace) { self.pivot = pivot }
 
     @concurrent
-    static func verify(_ path: String, space: SpaceID) async throws -> BundleReport {
+    static func verify(_ path: String, space: SpaceID?) async throws -> BundleReport {
         let handle = try FileHandle(forReadingFrom: URL(fileURLWithPath: path))
         defer { try? handle.close() }
         return BundleVerifier.verify(expectedSpace: space) { try handle.read(upToCount: 1 << 20).map { Array($0) } }

@@ -9,19 +9,19 @@ import NIOCore
 /// What a person wants to know about single keys and about writes that were refused.
 struct InsightRoutes: Sendable {
     let host: SpaceHost
-    let held: @Sendable () -> OperatorRoutes.Held
+    let spaces: ServedSpaces
 
     /// How many of the log's last entries an explanation searches unless it is told.
     private static let defaultDepth: UInt64 = 100_000
 
     func add<Context: RequestContext>(to router: Router<Context>) {
         router.get("/_gimbal/explain") { request, _ in try explain(request) }
-        router.get("/_gimbal/deadletters") { _, _ in
-            json(.array(try letters().map(describe)))
+        router.get("/_gimbal/deadletters") { request, _ in
+            json(.array(try letters(request).map { describe($0.letter) }))
         }
         router.post("/_gimbal/deadletters/:id/retry") { _, context in try await retry(context) }
         router.delete("/_gimbal/deadletters/:id") { _, context in
-            guard let node = node, let letter = try letter(context) else { return unknownLetter }
+            guard let (node, letter) = try letter(context) else { return unknownLetter }
             try node.drop(letter)
             return Response(status: .noContent)
         }
@@ -41,15 +41,19 @@ struct InsightRoutes: Sendable {
 
     // MARK: Dead letters
 
-    private var node: NodeSpace? { if case .node(let node) = held() { node } else { nil } }
-
     private var unknownLetter: Response { refusal(.notFound, "not-found", "no such dead letter") }
 
-    private func letters() throws -> [DeadLetter] { try node?.deadLetters() ?? [] }
+    /// Of all spaces, or of the one that is named.
+    private func letters(_ request: Request? = nil) throws -> [(node: NodeSpace, letter: DeadLetter)] {
+        let chosen = try request.flatMap { try spaces.named(in: $0) }
+        let nodes = chosen.map { if case .node(let node) = $0.held { [node] } else { [] } } ?? spaces.followed
+        return try nodes.flatMap { node in try node.deadLetters().map { (node, $0) } }
+    }
 
-    private func letter(_ context: some RequestContext) throws -> DeadLetter? {
+    /// Ids name an incarnation: those of two spaces differ.
+    private func letter(_ context: some RequestContext) throws -> (node: NodeSpace, letter: DeadLetter)? {
         let id = context.parameters.get("id")
-        return try letters().first { Self.id($0) == id }
+        return try letters().first { Self.id($0.letter) == id }
     }
 
     private static func id(_ letter: DeadLetter) -> String {
@@ -57,7 +61,7 @@ struct InsightRoutes: Sendable {
     }
 
     private func retry(_ context: some RequestContext) async throws -> Response {
-        guard let node, let letter = try letter(context) else { return unknownLetter }
+        guard let (node, letter) = try letter(context) else { return unknownLetter }
         if case .failure(let failure) = try await node.retry(letter), failure != .notFound {
             let answer = KeyService.answer(failure)
             return refusal(.init(code: answer.status), failure.rawValue, answer.body.map { String(buffer: $0) } ?? "")

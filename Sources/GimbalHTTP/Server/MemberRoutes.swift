@@ -9,25 +9,27 @@ import NIOCore
 
 /// Who may write into a space that this process leads. Changes are taken through the operator's socket alone.
 struct MemberRoutes: Sendable {
-    let held: @Sendable () -> OperatorRoutes.Held
+    let spaces: ServedSpaces
     let isOperator: Bool
 
     private static let bodyLimit = 1 << 16
 
     func add<Context: RequestContext>(to router: Router<Context>) {
-        router.get("/_gimbal/members") { _, _ in json(.array(members.map(Self.describe))) }
+        router.get("/_gimbal/members") { request, _ in
+            json(.array(Self.members(try spaces.select(request)).map(Self.describe)))
+        }
         router.post("/_gimbal/members/:author") { request, context in try await change(request, context) }
     }
 
-    private var records: SpaceRecords {
-        switch held() {
-        case .pivot(let pivot): pivot.records
-        case .node(let node): node.records
-        case .none: SpaceRecords()
-        }
+    private static func members(_ space: ServedSpace) -> [(AuthorID, MemberRecord)] {
+        let members: [AuthorID: MemberRecord] =
+            switch space.held {
+            case .pivot(let pivot): pivot.records.members
+            case .node(let node): node.records.members
+            case .none: [:]
+            }
+        return members.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
     }
-
-    private var members: [(AuthorID, MemberRecord)] { records.members.sorted { $0.key < $1.key }.map { ($0.key, $0.value) } }
 
     private static func describe(_ author: AuthorID, _ member: MemberRecord) -> JSONValue {
         .object([
@@ -36,11 +38,18 @@ struct MemberRoutes: Sendable {
         ])
     }
 
+    /// The one that is named, or the only one that is led here.
+    private func space(_ request: Request) throws -> ServedSpace {
+        let led = spaces.led
+        if try spaces.named(in: request) == nil, led.count == 1 { return led[0].served }
+        return try spaces.select(request)
+    }
+
     private func change(_ request: Request, _ context: some RequestContext) async throws -> Response {
         guard isOperator else {
             return refusal(.forbidden, "operator-only", "members are changed through the operator's socket in the data folder")
         }
-        guard case .pivot(let pivot) = held() else {
+        guard case .pivot(let pivot) = try space(request).held else {
             return refusal(.conflict, "not-the-pivot", "members are changed at the pivot of the space")
         }
         var request = request

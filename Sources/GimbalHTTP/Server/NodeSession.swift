@@ -15,30 +15,32 @@ import Synchronization
 /// rescue bundle is written and synced, then one file is replaced that says which space this folder follows. A crash at any
 /// point ends in before or after.
 final class NodeSession: Service {
+    private let name: String
+    private let plan: SpacePlan.Following
     private let folder: DataFolder
     private let signer: SigningKey
     private let host: SpaceHost
     private let http: HTTPClient
-    private let pivotURL: String
-    /// What the operator named; nil: the one stored, or the first one seen.
-    private let wantedSpace: SpaceID?
     private let address: @Sendable () -> String
     private let options: SpaceOptions
     private let logger: Logger
     private let opened: Mutex<NodeSpace?>
+    private let client = Mutex<ReplicationClient?>(nil)
     /// Why the pivot does not let this node begin.
     private let refusal = Mutex<NodeFault?>(nil)
+    /// Called with each copy that is opened, before it is served.
+    private let openListener = Mutex<@Sendable (NodeSpace) -> Void>({ _ in })
 
     /// Opens what the folder holds. The network is only used by `run`.
     init(
-        folder: DataFolder, host: SpaceHost, http: HTTPClient, pivotURL: String, space: SpaceID?, options: SpaceOptions,
-        address: @escaping @Sendable () -> String, logger: Logger
+        name: String, plan: SpacePlan.Following, folder: DataFolder, host: SpaceHost, http: HTTPClient,
+        options: SpaceOptions, address: @escaping @Sendable () -> String, logger: Logger
     ) throws {
+        self.name = name
+        self.plan = plan
         self.folder = folder
         self.host = host
         self.http = http
-        self.pivotURL = pivotURL
-        wantedSpace = space
         self.options = options
         self.address = address
         self.logger = logger
@@ -48,17 +50,18 @@ final class NodeSession: Service {
         if let link, let space = link.spaceID {
             let node = try Self.open(space, link.folder, folder, signer, options)
             opened = Mutex(node)
-            host.replace([.init(store: node, freshness: connected(node))])
+            let freshness = connected(node)
+            host.update(name) { ($0.store, $0.freshness) = (node, freshness) }
         } else {
             opened = Mutex(nil)
-            host.replace([.init(store: AwaitedSpace())])
         }
     }
 
     private static func open(
         _ space: SpaceID, _ name: String, _ folder: DataFolder, _ signer: SigningKey, _ options: SpaceOptions
     ) throws -> NodeSpace {
-        try NodeSpace(space: space, engine: try folder.openSpace(name), signer: signer, options: options)
+        try NodeSpace(
+            space: space, engine: try folder.openSpace(name, options: options.storage), signer: signer, options: options)
     }
 
     var node: NodeSpace? { opened.withLock { $0 } }
@@ -66,15 +69,24 @@ final class NodeSession: Service {
     /// For a node that holds no space yet.
     var fault: NodeFault? { refusal.withLock { $0 } }
 
-    private func client() -> SignedClient {
-        SignedClient(baseURL: pivotURL, signer: signer, address: address(), http: http)
+    /// Calls `listener` with the copy that is open, and with each that will be.
+    func onOpen(_ listener: @escaping @Sendable (NodeSpace) -> Void) {
+        openListener.withLock { $0 = listener }
+        if let node { listener(node) }
+    }
+
+    /// The trigger: somebody says that the pivot has something new.
+    func pull() { client.withLock { $0 }?.pull() }
+
+    private func signedClient() -> SignedClient {
+        SignedClient(baseURL: plan.pivotURL, signer: signer, address: address(), http: http)
     }
 
     /// The source of freshness that a host asks before reads of this node.
     private func connected(_ node: NodeSpace) -> SyncOnRead {
         let pivot = node.certificate.flatMap { try? Certificate(verifying: $0, SodiumPrimitives()) }
         return SyncOnRead(
-            node: node, connection: PivotConnection(space: node.space, client: client(), pivot: pivot?.pivot))
+            node: node, connection: PivotConnection(space: node.space, client: signedClient(), pivot: pivot?.pivot))
     }
 
     // MARK: Life
@@ -90,15 +102,21 @@ final class NodeSession: Service {
     private func follow() async throws {
         let space = try await settleSpace()
         guard let node, node.space == space else { return }
-        let connection = PivotConnection(space: space, client: client())
-        host.replace([.init(store: node, freshness: SyncOnRead(node: node, connection: connection))])
-        try await ReplicationClient(node: node, connection: connection, logger: logger).run()
+        let connection = PivotConnection(space: space, client: signedClient())
+        let freshness = SyncOnRead(node: node, connection: connection)
+        host.update(name) { ($0.store, $0.freshness) = (node, freshness) }
+        let client = ReplicationClient(
+            node: node, connection: connection, reachableAt: plan.reachableAt, logger: logger)
+        self.client.withLock { $0 = client }
+        try await client.run()
     }
 
     /// Returns once the folder holds the space that it is to follow: at once, or after the pivot could be asked.
     private func settleSpace() async throws -> SpaceID {
         let link = try SpaceLink.read(folder)
-        if let link, let stored = link.spaceID, link.pivotURL == pivotURL, wantedSpace == nil || wantedSpace == stored {
+        if let link, let stored = link.spaceID, link.pivotURL == plan.pivotURL,
+            plan.space == nil || plan.space == stored.hex || plan.space == link.wanted
+        {
             return stored
         }
         var backoff = Backoff()
@@ -108,9 +126,13 @@ final class NodeSession: Service {
                 refusal.withLock { $0 = nil }
                 return space
             } catch let error as PivotError {
-                logger.warning("waiting for the pivot", metadata: ["url": "\(pivotURL)", "error": "\(error)"])
-                refusal.withLock { $0 = NodeFault(error) }
-                _ = node?.show(connectionFault: NodeFault(error))
+                let fault = NodeFault(error)
+                let isOperatorsTurn = if case .local = fault { true } else { false }
+                logger.log(
+                    level: isOperatorsTurn ? .error : .warning, "waiting for the pivot",
+                    metadata: ["url": "\(plan.pivotURL)", "error": "\(error)"])
+                refusal.withLock { $0 = fault }
+                _ = node?.show(connectionFault: fault)
                 try await Task.sleep(for: backoff.next())
             }
         }
@@ -118,19 +140,24 @@ final class NodeSession: Service {
 
     /// Asks the configured pivot which space it leads, and follows that one.
     private func adopt(_ link: SpaceLink?) async throws -> SpaceID {
-        let client = client()
+        let client = signedClient()
         let found: SpaceID
-        if let wantedSpace { found = wantedSpace } else { found = try await PivotConnection.discoverSpace(client) }
+        if let named = plan.space.flatMap({ SpaceID(hex: $0) }) {
+            found = named
+        } else {
+            found = try await PivotConnection.discoverSpace(client, wanted: plan.space, known: link?.spaceID)
+        }
         if var link, link.spaceID == found {
             _ = try await PivotConnection(space: found, client: client).fetchCertificate()
-            link.pivotURL = pivotURL
+            link.pivotURL = plan.pivotURL
+            link.wanted = plan.space
             try link.write(folder)
-            logger.notice("the same space at a new address", metadata: ["space": "\(found)", "url": "\(pivotURL)"])
+            logger.notice("the same space at a new address", metadata: ["space": "\(found)", "url": "\(plan.pivotURL)"])
             return found
         }
         let connection = PivotConnection(space: found, client: client)
         _ = try await connection.fetchCertificate()
-        let joined = try await connection.join()
+        let joined = try await connection.join(reachableAt: nil)
         guard joined.verdict == .accepted else {
             throw PivotError.refused(joined.verdict, detail: joined.detail)
         }
@@ -142,7 +169,9 @@ final class NodeSession: Service {
     /// Everything of the old space is put into a rescue bundle; from here on nothing of it is served.
     private func leave(_ link: SpaceLink) async throws {
         guard let node else { return }
-        host.replace([.init(store: AwaitedSpace())])
+        host.update(name) { space in
+            (space.store, space.freshness) = (AbsentSpace(.awaited), nil)
+        }
         try await node.sealOutbox()
         let name = "\(link.space.prefix(16))-\(Int(Date().timeIntervalSince1970 * 1000)).bundle"
         try await RescueBundle.write(node, to: "\(folder.path)/rescue/\(name)")
@@ -153,11 +182,12 @@ final class NodeSession: Service {
 
     /// The one step in which the folder changes its space.
     private func follow(_ space: SpaceID) throws {
-        let name = DataFolder.followedName(space, random: SodiumPrimitives().randomWord())
-        let node = try Self.open(space, name, folder, signer, options)
-        try SpaceLink(space: space, pivotURL: pivotURL, folder: name).write(folder)
+        let database = DataFolder.followedName(space, random: SodiumPrimitives().randomWord())
+        let node = try Self.open(space, database, folder, signer, options)
+        try SpaceLink(space: space, pivotURL: plan.pivotURL, folder: database, wanted: plan.space).write(folder)
         opened.withLock { $0 = node }
-        folder.removeFollowedSpaces(except: name)
-        logger.notice("following a space", metadata: ["space": "\(space)", "url": "\(pivotURL)"])
+        openListener.withLock { $0 }(node)
+        folder.removeFollowedSpaces(except: database)
+        logger.notice("following a space", metadata: ["space": "\(space)", "url": "\(plan.pivotURL)"])
     }
 }

@@ -16,14 +16,23 @@ struct OperatorRoutes: Sendable {
         case none(NodeFault?)
     }
 
-    let held: @Sendable () -> Held
+    let spaces: ServedSpaces
 
     func add<Context: RequestContext>(to router: Router<Context>) {
-        router.get("/_gimbal/status") { _, _ in try jsonResponse(status()) }
+        router.get("/_gimbal/status") { request, _ in try status(request) }
         router.get("/_gimbal/export") { request, _ in try export(request) }
     }
 
+    /// How a process stands that holds several spaces.
+    struct Overview: Encodable {
+        var role = "several"
+        var ready: Bool
+        var spaces: [Status]
+    }
+
     struct Status: Encodable {
+        /// Of the space in this process; nil where it is the only one.
+        var name: String?
         var role: String
         var space: String?
         var author: String?
@@ -52,23 +61,34 @@ struct OperatorRoutes: Sendable {
         }
     }
 
-    private func status() throws -> Status {
-        switch held() {
-        case .none(let fault): return Status(role: "node", ready: false, fault: Status.Fault(fault))
+    /// Of one space, or of all where there are several and none is named.
+    private func status(_ request: Request) throws -> Response {
+        guard let served = try spaces.named(in: request) ?? spaces.only else {
+            let all = try spaces.all.map { try status($0) }
+            return jsonResponse(Overview(ready: all.allSatisfy(\.ready), spaces: all))
+        }
+        return jsonResponse(try status(served))
+    }
+
+    private func status(_ served: ServedSpace) throws -> Status {
+        var status = Status(role: served.role, ready: false)
+        if spaces.only == nil { status.name = served.name }
+        switch served.held {
+        case .none(let fault): status.fault = Status.Fault(fault)
         case .pivot(let pivot):
-            var status = Status(role: "pivot", ready: true)
+            status.ready = true
             describe(pivot.space, pivot.author, pivot.records, pivot.place, pivot.latestCheckpoint, &status)
             status.storage = pivot.statistics
-            return status
         case .node(let node):
-            var status = Status(role: "node", ready: node.isReady)
+            status.ready = node.isReady
             describe(node.space, node.author, node.records, node.cursor, node.checkpoint, &status)
             status.outbox = node.outboxCount
             status.deadLetters = try node.deadLetters().count
             status.fault = Status.Fault(node.fault)
             status.storage = node.statistics
-            return status
         }
+        if let fault = served.fault { status.fault = Status.Fault(fault) }
+        return status
     }
 
     private func describe(
@@ -89,8 +109,10 @@ struct OperatorRoutes: Sendable {
     private func export(_ request: Request) throws -> Response {
         let patterns = request.uri.queryParameters.getAll("pattern").map { text in Pattern(String(text)) }
         guard !patterns.contains(nil) else { return refusal(.badRequest, "bad-pattern", "a pattern such as things/* expected") }
-        guard let export = try makeExport() else { return refusal(.serviceUnavailable, "not-ready", "nothing to export yet") }
         let wanted = patterns.isEmpty ? [Pattern.everything] : patterns.compactMap { $0 }
+        guard let export = try makeExport(try space(for: wanted, request)) else {
+            return refusal(.serviceUnavailable, "not-ready", "nothing to export yet")
+        }
         return Response(
             status: .ok, headers: [.contentType: "application/vnd.gimbal.bundle"],
             body: ResponseBody { writer in
@@ -99,8 +121,17 @@ struct OperatorRoutes: Sendable {
             })
     }
 
-    private func makeExport() throws -> SpaceExport? {
-        switch held() {
+    /// The space that is named, or the only one, or the one that all the patterns are in.
+    private func space(for wanted: [Pattern], _ request: Request) throws -> ServedSpace {
+        let holders = spaces.replicated.filter { space in
+            wanted.allSatisfy { pattern in space.held.patterns.contains { $0.covers(pattern) } }
+        }
+        if try spaces.named(in: request) == nil, holders.count == 1, let holder = holders.first { return holder }
+        return try spaces.select(request)
+    }
+
+    private func makeExport(_ served: ServedSpace) throws -> SpaceExport? {
+        switch served.held {
         case .none: return nil
         case .pivot(let pivot): return try pivot.export()
         case .node(let node): return try node.export()

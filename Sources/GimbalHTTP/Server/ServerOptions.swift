@@ -10,16 +10,26 @@ import SystemPackage
 public struct ServerOptions: Sendable {
     public var host: String
     public var port: Int
+    /// Keeps the local space, the operator's socket, and the folders of spaces that have none elsewhere.
     public var dataFolder: String
-    public var patterns: [Pattern]
-    public var pivotURL: String?
-    public var space: SpaceID?
-    public var allowed: [AuthorID]
-    public var isEnrollmentOpen: Bool
+    public var spaces: [SpacePlan]
     public var isInsecure: Bool
     public var logLevel: Logger.Level
     public var readDeadline: TimeAmount
     public var storeOptions: SpaceOptions
+    public var profile: Profile
+
+    /// The face under which the server was started: what its flags are about.
+    public enum Program: String, Sendable {
+        case pivot, node
+    }
+
+    /// How much of the machine the process may take.
+    public enum Profile: String, Sendable {
+        case standard
+        /// For nodes of which many share a machine: one event loop, one background thread, small caches.
+        case small
+    }
 
     /// What was given as flags; nil and empty where nothing was.
     public struct Flags: Sendable {
@@ -33,15 +43,23 @@ public struct ServerOptions: Sendable {
         public var isInsecure = false
         public var logLevel: String?
         public var config: String?
+        public var profile: String?
+        public var reachableAt: String?
+        public var triggerNetworks: [String] = []
 
         public init() {}
+
+        /// Whether one says something about a space: what several spaces are is said in the file alone.
+        var concernSpaces: Bool {
+            !(sync + allow + triggerNetworks).isEmpty || isEnrollmentOpen || [pivot, space, reachableAt].contains { $0 != nil }
+        }
     }
 
     public struct Failure: Error, CustomStringConvertible {
         public var description: String
     }
 
-    public init(_ flags: Flags) async throws {
+    public init(_ flags: Flags, for program: Program) async throws {
         let settings = try await Self.reader(flags.config)
         let listen = flags.listen ?? settings.string(forKey: "listen") ?? "127.0.0.1:0"
         guard let colon = listen.lastIndex(of: ":"), let port = Int(listen[listen.index(after: colon)...]),
@@ -53,14 +71,13 @@ public struct ServerOptions: Sendable {
             throw Failure(description: "--data DIR is needed: the folder that keeps keys and data")
         }
         dataFolder = data
-        let sync = flags.sync.isEmpty ? try Self.list("sync", settings) : flags.sync
-        patterns = try sync.map { try Self.parse($0, Pattern.init(_:), "a pattern such as things/* or settings") }
-        pivotURL = try (flags.pivot ?? settings.string(forKey: "pivot")).map(Self.baseURL)
-        space = try (flags.space ?? settings.string(forKey: "space"))
-            .map { try Self.parse($0, SpaceID.init(hex:), "a space id of 64 hexadecimal digits") }
-        let allow = flags.allow.isEmpty ? try Self.list("allow", settings) : flags.allow
-        allowed = try allow.map { try Self.parse($0, AuthorID.init(hex:), "a public key of 64 hexadecimal digits") }
-        isEnrollmentOpen = flags.isEnrollmentOpen || settings.bool(forKey: "openEnrollment", default: false)
+        let plans = SpacePlanReader(settings: settings, dataFolder: data)
+        let names = try Self.list("spaces", settings)
+        guard names.isEmpty || !flags.concernSpaces else {
+            throw Failure(
+                description: "\"spaces\" in the configuration and flags about one space exclude each other: use space.NAME there")
+        }
+        spaces = names.isEmpty ? [try plans.single(flags, for: program)] : try plans.named(names)
         isInsecure = flags.isInsecure || settings.bool(forKey: "insecure", default: false)
         let level = flags.logLevel ?? settings.string(forKey: "logLevel") ?? "notice"
         guard let logLevel = Logger.Level(rawValue: level) else {
@@ -68,9 +85,14 @@ public struct ServerOptions: Sendable {
         }
         self.logLevel = logLevel
         readDeadline = .milliseconds(Int64(settings.int(forKey: "readDeadlineMilliseconds", default: 250)))
-        storeOptions = SpaceOptions(
-            cacheBytes: settings.int(forKey: "cacheMegabytes", default: 64) << 20,
-            wallOffsetMilliseconds: Int64(settings.int(forKey: "wallOffsetMilliseconds", default: 0)))
+        let profileName = flags.profile ?? settings.string(forKey: "profile") ?? Profile.standard.rawValue
+        guard let profile = Profile(rawValue: profileName) else {
+            throw Failure(description: "--profile takes standard or small, not \(profileName)")
+        }
+        self.profile = profile
+        storeOptions = profile == .small ? .small : SpaceOptions()
+        if let megabytes = settings.int(forKey: "cacheMegabytes") { storeOptions.cacheBytes = megabytes << 20 }
+        storeOptions.wallOffsetMilliseconds = Int64(settings.int(forKey: "wallOffsetMilliseconds", default: 0))
         guard isLoopback || isInsecure else {
             throw Failure(
                 description:
@@ -94,7 +116,7 @@ public struct ServerOptions: Sendable {
     }
 
     /// A list that is missing is empty; what is there and no list is refused, not ignored.
-    private static func list(_ name: String, _ settings: ConfigReader) throws -> [String] {
+    static func list(_ name: String, _ settings: ConfigReader) throws -> [String] {
         if let values = settings.stringArray(forKey: ConfigKey(name)) { return values }
         guard settings.string(forKey: ConfigKey(name)) == nil else {
             throw Failure(description: "\"\(name)\" in the configuration file takes a list of texts, such as [\"things/*\"]")
@@ -102,16 +124,8 @@ public struct ServerOptions: Sendable {
         return []
     }
 
-    private static func parse<Value>(_ text: String, _ make: (String) -> Value?, _ what: String) throws -> Value {
+    static func parse<Value>(_ text: String, _ make: (String) -> Value?, _ what: String) throws -> Value {
         guard let value = make(text) else { throw Failure(description: "\"\(text)\" is not \(what)") }
         return value
-    }
-
-    private static func baseURL(_ text: String) throws -> String {
-        guard let url = URL(string: text), let scheme = url.scheme, ["http", "https"].contains(scheme), let host = url.host()
-        else {
-            throw Failure(description: "--pivot takes a URL such as http://10.0.0.1:7000, not \(text)")
-        }
-        return "\(scheme)://\(host)\(url.port.map { ":\($0)" } ?? "")"
     }
 }

@@ -13,68 +13,66 @@ import ServiceLifecycle
 import Synchronization
 import UnixSignals
 
-/// Runs the `pivot` program: leads a space and serves it to clients and nodes, until it is told to stop.
-public enum PivotServer {
-    public static func run(_ options: ServerOptions) async throws {
-        let logger = ServerLog.make("pivot", options.logLevel)
+/// Runs a server until it is told to stop: leads spaces, follows others, and keeps a local one. The programs `pivot` and
+/// `node` are faces of it.
+public enum GimbalServer {
+    public static func run(_ options: ServerOptions, as program: ServerOptions.Program) async throws {
+        options.profile.apply()
+        let logger = ServerLog.make(program.rawValue, options.logLevel)
         let folder = try DataFolder(options.dataFolder)
-        try folder.require(.pivot)
-        let patterns = options.patterns.isEmpty ? [Pattern.everything] : options.patterns
-        let isNew = !folder.spaceExists(LedSpace.replicatedName)
-        let led = try await LedSpace.open(
-            LedSpace.replicatedName, in: folder, patterns: isNew ? patterns : options.patterns, allowed: options.allowed,
-            options: options.storeOptions)
-        if let path = led.newRootKeyPath {
-            logger.notice(
-                "founded space \(led.space.space): its root key is in \(path). Keep a copy in a safe place: with it this space can name a new pivot, without it nobody can"
-            )
-        }
-        let local = try await LedSpace.open("local", in: folder, patterns: [.everything], options: options.storeOptions)
-        let host = SpaceHost(replicated: [.init(store: led.space)], local: local.space)
-        defer { host.close() }
-        let routes = PivotRoutes(pivot: led.space, isEnrollmentOpen: options.isEnrollmentOpen, logger: logger)
-        let service = HTTPService(
-            options: options, host: host, folder: folder, logger: logger, held: { .pivot(led.space) },
-            nodes: { routes.health.entries(logEnd: led.space.place.position) },
-            addRoutes: { router in routes.add(to: router) })
-        try await ServerLog.runUntilStopped([service], logger)
-    }
-}
-
-/// Runs the `node` program: holds a full copy of a space, takes reads and writes, and synchronises through the pivot.
-public enum NodeServer {
-    public static func run(_ options: ServerOptions) async throws {
-        let logger = ServerLog.make("node", options.logLevel)
-        guard let pivotURL = options.pivotURL else {
-            throw ServerOptions.Failure(description: "--pivot URL is needed: the pivot to synchronise with")
-        }
-        let folder = try DataFolder(options.dataFolder)
-        try folder.require(.node)
-        let local = try await LedSpace.open("local", in: folder, patterns: [.everything], options: options.storeOptions)
-        let host = SpaceHost(replicated: [.init(store: AwaitedSpace())], local: local.space)
-        defer { host.close() }
-        var configuration = HTTPClient.Configuration()
-        configuration.timeout.connect = .milliseconds(500)
-        configuration.timeout.read = .seconds(30)
-        // A pivot that is away is known to be away at once: reads answer from the own copy and do not wait for their deadline.
-        configuration.connectionPool.retryConnectionEstablishment = false
         let http = HTTPClient(
-            eventLoopGroupProvider: .shared(MultiThreadedEventLoopGroup.singleton), configuration: configuration)
-        let listening = Mutex("")
-        let session = try NodeSession(
-            folder: folder, host: host, http: http, pivotURL: pivotURL, space: options.space, options: options.storeOptions,
-            address: { listening.withLock { $0 } }, logger: logger)
-        let service = HTTPService(
-            options: options, host: host, folder: folder, logger: logger,
-            held: { session.node.map { .node($0) } ?? .none(session.fault) },
-            onListening: { address in listening.withLock { $0 = address } })
+            eventLoopGroupProvider: .shared(MultiThreadedEventLoopGroup.singleton), configuration: clientConfiguration)
         do {
-            try await ServerLog.runUntilStopped([service, session], logger)
+            try await serve(options, folder, http, logger)
         } catch {
             try? await http.shutdown()
             throw error
         }
         try await http.shutdown()
+    }
+
+    private static func serve(
+        _ options: ServerOptions, _ folder: DataFolder, _ http: HTTPClient, _ logger: Logger
+    ) async throws {
+        let local = try await SpaceOpener.openLocal(options, folder, logger)
+        let host = SpaceHost(
+            replicated: options.spaces.map { .init(name: $0.name, store: AbsentSpace(.awaited)) }, local: local.store)
+        defer { host.close() }
+        let listening = Mutex("")
+        let opener = SpaceOpener(
+            options: options, folder: folder, host: host, http: http, address: { listening.withLock { $0 } }, logger: logger)
+        let (served, keeper) = try await opener.open()
+        let service = HTTPService(
+            options: options, host: host, folder: folder, logger: logger, spaces: ServedSpaces(served, local: local.served),
+            onListening: { address in listening.withLock { $0 = address } })
+        var services: [any Service] = [service, keeper]
+        for space in served {
+            switch space.state {
+            case .led(_, let routes): services.append(routes.triggers)
+            case .followed(let session):
+                services.append(SessionService(session: session, served: space, opener: opener))
+            case .local, .unavailable: break
+            }
+        }
+        try await ServerLog.runUntilStopped(services, logger)
+    }
+
+    private static var clientConfiguration: HTTPClient.Configuration {
+        var configuration = HTTPClient.Configuration(redirectConfiguration: .disallow)
+        configuration.timeout.connect = .milliseconds(500)
+        configuration.timeout.read = .seconds(30)
+        // A pivot that is away is known to be away at once: reads answer from the own copy and do not wait for their deadline.
+        configuration.connectionPool.retryConnectionEstablishment = false
+        return configuration
+    }
+}
+
+extension ServerOptions.Profile {
+    /// To be called before anything uses an event loop.
+    fileprivate func apply() {
+        guard self == .small else { return }
+        NIOSingletons.groupLoopCountSuggestion = 1
+        NIOSingletons.blockingPoolThreadCountSuggestion = 1
     }
 }
 

@@ -41,12 +41,15 @@ struct WebSocketUpgrade {
         let name: TopicName
         if target.contains("*") {
             guard let pattern = Pattern(target) else { return .refuse(KeyService.invalidPath) }
-            guard keys.host.homes(of: pattern).allSatisfy(\.store.isReady) else { return .refuse(KeyService.notReady) }
+            if let waiting = keys.host.homes(of: pattern).first(where: { !$0.store.isReady }) {
+                return .refuse(KeyService.notReady(waiting))
+            }
             name = .list(pattern)
         } else {
             guard let path = Path(target) else { return .refuse(KeyService.invalidPath) }
             guard !path.isReserved else { return .refuse(KeyService.reservedPath) }
-            guard keys.host.home(of: path).store.isReady else { return .refuse(KeyService.notReady) }
+            let home = keys.host.home(of: path)
+            guard home.store.isReady else { return .refuse(KeyService.notReady(home)) }
             name = .key(path)
         }
         let version = parts.dropFirst().first?.split(separator: "&").first { $0.hasPrefix("v=") }
