@@ -120,11 +120,14 @@ struct PivotRoutes: Sendable {
             body: ResponseBody { writer in
                 health.heard(author, address: address, position: query.cursor.position, streams: 1)
                 defer { health.heard(author, address: address, streams: -1) }
-                try await PageStream(pivot: pivot, receiptsFor: own, isFollowing: query.isFollowing)
-                    .run(after: query.cursor.position) { bytes, position in
+                let stream = PageStream(pivot: pivot, receiptsFor: own, isFollowing: query.isFollowing)
+                // A node that went away is known to be gone at once, not when the next sign of life cannot be sent.
+                try await request.body.consumeWithCancellationOnInboundClose { _ in
+                    try await stream.run(after: query.cursor.position) { bytes, position in
                         try await writer.write(ByteBuffer(bytes: bytes))
                         health.heard(author, address: address, position: position)
                     }
+                }
                 try await writer.finish(nil)
             })
     }

@@ -1,0 +1,125 @@
+import Foundation
+import Synchronization
+import Testing
+
+/// A listening socket of the tests: each connection gets a thread that may block. Closed when its test ends.
+final class TCPListener: Sendable {
+    let port: UInt16
+    private let listening: Int32
+    private let open = Mutex<Set<Int32>>([])
+
+    /// - Parameter serve: what is done with a connection; it is closed afterwards.
+    init(host: String = "127.0.0.1", serve: @escaping @Sendable (TCPListener, Int32) -> Void) throws {
+        let listening = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        self.listening = listening
+        var address = Self.address(host, 0)
+        var size = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let isBound = withUnsafeMutablePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                bind(listening, $0, size) == 0 && getsockname(listening, $0, &size) == 0
+            }
+        }
+        try #require(isBound && listen(listening, 64) == 0, "no socket on \(host)")
+        port = UInt16(bigEndian: address.sin_port)
+        TestEnd.current?.atEnd { [self] in
+            cut()
+            // Ends the accept.
+            shutdown(listening, Int32(SHUT_RDWR))
+        }
+        Thread { [self] in
+            while true {
+                let connection = accept(listening, nil, nil)
+                guard connection >= 0 else { break }
+                track(connection)
+                Thread { [self] in
+                    serve(self, connection)
+                    untrack(connection)
+                }.start()
+            }
+            close(listening)
+        }.start()
+    }
+
+    private static func address(_ host: String, _ port: UInt16) -> sockaddr_in {
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = port.bigEndian
+        inet_pton(AF_INET, host, &address.sin_addr)
+        return address
+    }
+
+    private func track(_ descriptor: Int32) { _ = open.withLock { $0.insert(descriptor) } }
+
+    private func untrack(_ descriptor: Int32) {
+        _ = open.withLock { $0.remove(descriptor) }
+        close(descriptor)
+    }
+
+    /// Ends all connections.
+    func cut() { open.withLock { for descriptor in $0 { shutdown(descriptor, Int32(SHUT_RDWR)) } } }
+
+    /// Passes everything on to a port, both ways, until one side ends.
+    func relay(_ client: Int32, to port: UInt16) {
+        let server = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        track(server)
+        defer { untrack(server) }
+        var address = Self.address("127.0.0.1", port)
+        let isConnected = withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                connect(server, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
+            }
+        }
+        guard isConnected else { return }
+        let back = DispatchSemaphore(value: 0)
+        Thread {
+            Self.copy(server, client)
+            back.signal()
+        }.start()
+        Self.copy(client, server)
+        back.wait()
+    }
+
+    private static func copy(_ source: Int32, _ sink: Int32) {
+        var buffer = [UInt8](repeating: 0, count: 1 << 16)
+        while true {
+            let count = read(source, &buffer, buffer.count)
+            guard count > 0 else { break }
+            var sent = 0
+            while sent < count {
+                let part = buffer[sent..<count].withUnsafeBytes { bytes in
+                    send(sink, bytes.baseAddress, bytes.count, Int32(MSG_NOSIGNAL))
+                }
+                guard part > 0 else { break }
+                sent += part
+            }
+            if sent < count { break }
+        }
+        shutdown(source, Int32(SHUT_RDWR))
+        shutdown(sink, Int32(SHUT_RDWR))
+    }
+}
+
+/// Stands between a node and its pivot, and can be cut.
+final class TCPRelay: Sendable {
+    private final class Switch: Sendable { let isCut = Mutex(false) }
+
+    private let listener: TCPListener
+    private let line: Switch
+
+    init(to port: UInt16) throws {
+        let line = Switch()
+        self.line = line
+        listener = try TCPListener { listener, client in
+            if !line.isCut.withLock({ $0 }) { listener.relay(client, to: port) }
+        }
+    }
+
+    var url: String { "http://127.0.0.1:\(listener.port)" }
+
+    func cut() {
+        line.isCut.withLock { $0 = true }
+        listener.cut()
+    }
+
+    func mend() { line.isCut.withLock { $0 = false } }
+}
