@@ -8,7 +8,7 @@ import Hummingbird
 struct DirectoryRoutes: Sendable {
     let spaces: ServedSpaces
 
-    func add<Context: RemoteAddressRequestContext>(to router: Router<Context>) {
+    func add(to router: Router<ServerContext>) {
         for led in spaces.led { led.routes.add(to: router) }
         router.get(RouterPath(ReplicationPath.spaces)) { _, _ in jsonResponse(directory) }
         router.post("/_pivot/v1/spaces/:space/pull") { _, context in

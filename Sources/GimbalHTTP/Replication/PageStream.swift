@@ -1,6 +1,7 @@
 import GimbalCRDT
 import GimbalStore
 import GimbalWire
+import NIOCore
 import ServiceLifecycle
 
 /// The log as one node pulls it: pages after a position, and, while it follows, each further commit as it happens.
@@ -8,6 +9,8 @@ struct PageStream: Sendable {
     let pivot: PivotSpace
     let receiptsFor: ReplicaID?
     let isFollowing: Bool
+    /// Where it is sent.
+    let channel: any Channel
 
     /// How often a quiet stream shows that it lives.
     private static let heartbeat = Duration.seconds(10)
@@ -22,7 +25,10 @@ struct PageStream: Sendable {
                 sink.yield()
             }
         }
+        // A node that went away is known to be gone at once.
+        let stopWatching = DepartureWatch.begin(channel) { sink.finish() }
         defer {
+            stopWatching()
             stopListening()
             heartbeats.cancel()
         }

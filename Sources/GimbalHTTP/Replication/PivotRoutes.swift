@@ -30,17 +30,19 @@ struct PivotRoutes: Sendable {
             pivot: pivot, health: health, networks: plan.triggerNetworks, http: http, logger: logger)
     }
 
-    func add<Context: RemoteAddressRequestContext>(to router: Router<Context>) {
+    func add(to router: Router<ServerContext>) {
         let space = pivot.space
         router.get(RouterPath(ReplicationPath.certificate(space))) { _, _ in
             signedResponse(pivot.certificate, .ok)
         }
         router.post(RouterPath(ReplicationPath.join(space))) { request, context in
-            try await join(request, from: context.remoteAddress)
+            try await join(request, from: context.channel.remoteAddress)
         }
         router.post(RouterPath(ReplicationPath.push(space))) { request, _ in try await push(request) }
         router.get(RouterPath(ReplicationPath.place(space))) { request, _ in try await place(request) }
-        router.get(RouterPath(ReplicationPath.log(space))) { request, _ in try await log(request) }
+        router.get(RouterPath(ReplicationPath.log(space))) { request, context in
+            try await log(request, context.channel)
+        }
     }
 
     // MARK: Routes
@@ -103,7 +105,7 @@ struct PivotRoutes: Sendable {
         return answer(.current, to: signature)
     }
 
-    private func log(_ request: Request) async throws -> Response {
+    private func log(_ request: Request, _ channel: any Channel) async throws -> Response {
         let (signature, _) = try await authenticate(request, bodyLimit: 0)
         guard isMember(signature) else { return answer(.notAMember, to: signature, status: .forbidden) }
         guard let query = ReplicationPath.LogQuery(request.uri.query ?? "") else {
@@ -120,13 +122,10 @@ struct PivotRoutes: Sendable {
             body: ResponseBody { writer in
                 health.heard(author, address: address, position: query.cursor.position, streams: 1)
                 defer { health.heard(author, address: address, streams: -1) }
-                let stream = PageStream(pivot: pivot, receiptsFor: own, isFollowing: query.isFollowing)
-                // A node that went away is known to be gone at once, not when the next sign of life cannot be sent.
-                try await request.body.consumeWithCancellationOnInboundClose { _ in
-                    try await stream.run(after: query.cursor.position) { bytes, position in
-                        try await writer.write(ByteBuffer(bytes: bytes))
-                        health.heard(author, address: address, position: position)
-                    }
+                let stream = PageStream(pivot: pivot, receiptsFor: own, isFollowing: query.isFollowing, channel: channel)
+                try await stream.run(after: query.cursor.position) { bytes, position in
+                    try await writer.write(ByteBuffer(bytes: bytes))
+                    health.heard(author, address: address, position: position)
                 }
                 try await writer.finish(nil)
             })

@@ -2,13 +2,13 @@ import Hummingbird
 import NIOCore
 
 /// What the routes know of a request beside itself.
-struct ServerContext: RequestContext, RemoteAddressRequestContext {
+struct ServerContext: RequestContext {
     var coreContext: CoreRequestContextStorage
-    /// The other end of the connection; nil on the operator's socket.
-    let remoteAddress: SocketAddress?
+    /// The connection.
+    let channel: any Channel
 
     init(source: ApplicationRequestContextSource) {
         coreContext = .init(source: source)
-        remoteAddress = source.channel.remoteAddress
+        channel = source.channel
     }
 }

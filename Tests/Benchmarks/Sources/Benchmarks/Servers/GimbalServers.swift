@@ -21,4 +21,13 @@ struct GimbalServers {
                 try bench.makeFolder("node-\(name)"),
             ])
     }
+
+    /// One of many on this machine.
+    func smallNode(pivotPort: UInt16, name: String, data: String) throws -> ListeningServer {
+        try ListeningServer(
+            bench, name: "node-\(name)", program: "\(binaries)/node",
+            arguments: [
+                "--profile", "small", "--pivot", "http://127.0.0.1:\(pivotPort)", "--listen", "127.0.0.1:0", "--data", data,
+            ])
+    }
 }
