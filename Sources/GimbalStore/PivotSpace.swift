@@ -16,6 +16,7 @@ public final class PivotSpace: SpaceStore {
     private let primitives = SodiumPrimitives()
     private let clock: SystemClock
     private let cache: StateCache
+    private let sharedPages = SharedPages()
     private let loop = BatchLoop<Job>()
     private let core: Mutex<PivotCore>
     private let journal: Mutex<DigestJournal>
@@ -127,11 +128,12 @@ public final class PivotSpace: SpaceStore {
     /// - Parameter receiptsFor: own deltas of this replica come as receipts.
     public func page(after position: UInt64, receiptsFor replica: ReplicaID?) throws(StoreError) -> (bytes: [UInt8], end: UInt64)?
     {
+        if let shared = sharedPages.page(after: position, for: replica) { return shared }
         guard let stretch = try log.stretch(after: position, receiptsFor: replica, primitives) else { return nil }
         let checkpoint = signedCheckpoint(stretch.checkpoint)
-        return (
-            Page.encode(after: position, entries: stretch.entries, checkpoint: checkpoint), stretch.checkpoint.position
-        )
+        let bytes = Page.encode(after: position, entries: stretch.entries, checkpoint: checkpoint)
+        sharedPages.add(stretch, after: position, bytes)
+        return (bytes, stretch.checkpoint.position)
     }
 
     /// Signed once and shared by all who follow the log's end.

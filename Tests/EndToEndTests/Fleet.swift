@@ -72,6 +72,8 @@ final class Server: Sendable {
 
     func kill() { state.withLock { $0.process?.kill() } }
 
+    func signal(_ number: Int32) { state.withLock { $0.process.map { _ = Foundation.kill($0.processIdentifier, number) } } }
+
     /// Asks it to stop and waits for it. Returns its exit status.
     @discardableResult
     func stop() -> Int32 {

@@ -1,4 +1,5 @@
 import AsyncHTTPClient
+import CMalloc
 import Foundation
 import GimbalCRDT
 import GimbalReplication
@@ -73,6 +74,10 @@ extension ServerOptions.Profile {
         guard self == .small else { return }
         NIOSingletons.groupLoopCountSuggestion = 1
         NIOSingletons.blockingPoolThreadCountSuggestion = 1
+        // Threads share one heap, and what is large lies outside of it: freed pages of the log go back to the system.
+        mallopt(M_ARENA_MAX, 1)
+        mallopt(M_MMAP_THRESHOLD, 64 << 10)
+        mallopt(M_TRIM_THRESHOLD, 128 << 10)
     }
 }
 
