@@ -136,7 +136,7 @@ struct FleetProbe {
     func measureLoad(_ run: BenchmarkRun, _ nodes: [FleetNode], _ failing: FailingNodes) throws {
         try failing.fail()
         let before = try ProcessFigures(pivot.process.identifier)
-        let count = run.settings.isQuick ? 1000 : 10_000
+        let count = run.settings.isQuick ? 1000 : 2000
         let start = steadyNanoseconds()
         let plan = LoadPlan(port: pivot.port, connections: 32, request: .httpPost, keys: .uniform(below: 1000))
         let result = try LoadGenerator.run(plan, .requests(count))
