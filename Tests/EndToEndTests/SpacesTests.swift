@@ -252,6 +252,9 @@ struct SpacesTests {
             #expect(refused.status == 64, "\(text)")
             #expect(refused.errors.contains(reason), "\(refused.errors)")
         }
+        try Data(#"{"spaces": ["a"], "sync": ["x"], "space": {"a": {"lead": true}}}"#.utf8).write(to: URL(fileURLWithPath: file))
+        let beside = try Binaries.run("pivot", ["--config", file, "--data", "\(folder)/bad"])
+        #expect(beside.status == 64 && beside.errors.contains("exclude"))
         let both = try Binaries.run("pivot", ["--config", file, "--data", "\(folder)/bad", "--sync", "x"])
         #expect(both.status == 64 && both.errors.contains("exclude"))
     }

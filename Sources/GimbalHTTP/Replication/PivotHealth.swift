@@ -29,10 +29,12 @@ final class PivotHealth: Sendable {
     }
 
     /// A node that does not follow was told to pull.
-    func triggered(_ author: AuthorID, isAnswered: Bool) {
+    func triggered(_ author: AuthorID, at address: String, isAnswered: Bool) {
         nodes.withLock { nodes in
-            nodes[author]?.lastCheck = Date()
-            nodes[author]?.answersTriggers = isAnswered
+            var node = nodes[author] ?? Node(address: address, lastCheck: Date(), position: 0)
+            node.lastCheck = Date()
+            node.answersTriggers = isAnswered
+            nodes[author] = node
         }
     }
 

@@ -86,6 +86,6 @@ final class TriggerSender: Service {
         let status = try? await http.execute(request, timeout: Self.timeout).status
         let isAnswered = status == .noContent
         book.withLock { $0.finish(call, .now(), isAnswered: isAnswered) }
-        health.triggered(call.author, isAnswered: isAnswered)
+        health.triggered(call.author, at: call.address.url, isAnswered: isAnswered)
     }
 }

@@ -35,7 +35,12 @@ struct InsightRoutes: Sendable {
             return refusal(.badRequest, "invalid-path", "key=PATH expected")
         }
         let depth = query["depth"].flatMap { UInt64($0) } ?? Self.defaultDepth
-        let store = host.home(of: path).store
+        let home = host.home(of: path)
+        let store = home.store
+        guard store.isReady else {
+            let answer = KeyService.notReady(home)
+            return refusal(.serviceUnavailable, answer.errorCode ?? "", answer.body.map { String(buffer: $0) } ?? "")
+        }
         return json(ExplanationJSON(records: store.records).value(try store.explain(path, depth: depth)))
     }
 

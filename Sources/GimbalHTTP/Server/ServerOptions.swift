@@ -73,9 +73,13 @@ public struct ServerOptions: Sendable {
         dataFolder = data
         let plans = SpacePlanReader(settings: settings, dataFolder: data)
         let names = try Self.list("spaces", settings)
-        guard names.isEmpty || !flags.concernSpaces else {
+        let isAboutOne = ["sync", "allow", "pivot", "openEnrollment", "reachableAt", "triggerNetworks"].contains { key in
+            settings.string(forKey: ConfigKey(key)) != nil || settings.stringArray(forKey: ConfigKey(key)) != nil
+                || settings.bool(forKey: ConfigKey(key)) != nil
+        }
+        guard names.isEmpty || !(flags.concernSpaces || isAboutOne) else {
             throw Failure(
-                description: "\"spaces\" in the configuration and flags about one space exclude each other: use space.NAME there")
+                description: "\"spaces\" and settings of one space beside it exclude each other: they belong under space.NAME")
         }
         spaces = names.isEmpty ? [try plans.single(flags, for: program)] : try plans.named(names)
         isInsecure = flags.isInsecure || settings.bool(forKey: "insecure", default: false)

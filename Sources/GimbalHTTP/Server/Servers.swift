@@ -55,6 +55,7 @@ public enum GimbalServer {
             case .local, .unavailable: break
             }
         }
+        if options.profile == .small { services.append(HeapTrimmer()) }
         try await ServerLog.runUntilStopped(services, logger)
     }
 
@@ -78,6 +79,15 @@ extension ServerOptions.Profile {
         mallopt(M_ARENA_MAX, 1)
         mallopt(M_MMAP_THRESHOLD, 64 << 10)
         mallopt(M_TRIM_THRESHOLD, 128 << 10)
+    }
+}
+
+/// Gives what the allocator holds and nobody uses back to the system, now and then: what a first sync leaves behind.
+private struct HeapTrimmer: Service {
+    func run() async throws {
+        await cancelWhenGracefulShutdown {
+            while (try? await Task.sleep(for: .seconds(10))) != nil { malloc_trim(0) }
+        }
     }
 }
 
