@@ -54,7 +54,8 @@ let package = Package(
         tests(
             "LawTests", ["GimbalCRDT", "GimbalWire", "GimbalReplication", "GimbalSigning", "Laws"], exclude: ["Counterexamples"]),
         tests("GimbalWireTests", ["GimbalCRDT", "GimbalWire", "GimbalSigning"]),
-        tests("GimbalStorageTests", ["GimbalStorage", "GimbalRocksDB"]),
+        .target(name: "TestFiles", path: "Tests/TestFiles", swiftSettings: settings),
+        tests("GimbalStorageTests", ["GimbalStorage", "GimbalRocksDB", "TestFiles"]),
         tests(
             "GimbalStoreTests",
             ["GimbalCRDT", "GimbalWire", "GimbalSigning", "GimbalReplication", "GimbalStorage", "GimbalStore", "Laws"]),
@@ -72,6 +73,7 @@ if !coreOnly {
     package.dependencies += [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -97,6 +99,7 @@ if !coreOnly {
                 .product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
@@ -110,6 +113,7 @@ if !coreOnly {
         tests(
             "EndToEndTests",
             [
+                "TestFiles",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),

@@ -31,6 +31,10 @@ public struct PushOutcome: Hashable, Sendable {
     /// The head that the pivot holds of the pushing replica.
     public var head: Head
     public var detail: String
+    /// Why single operations of it were refused, one reason for each.
+    public var refusals: [String] = []
+    /// Milliseconds by which its greatest stamp was above the cap; 0 for one that was below.
+    public var aheadMilliseconds: UInt64 = 0
 }
 
 /// What a pivot's step has to be followed by, in this order: the commit is durable before anything else is seen.
@@ -239,8 +243,11 @@ public struct PivotCore: Sendable {
         guard let replica = push.deltas.first?.header.replica else {
             return PushOutcome(verdict: .malformed, head: .none, detail: "a push carries a delta at least")
         }
+        var refused: [String] = []
+        var ahead: UInt64 = 0
         func outcome(_ verdict: Answer.Verdict, _ detail: String = "") -> PushOutcome {
-            PushOutcome(verdict: verdict, head: base.versionVector[replica], detail: detail)
+            PushOutcome(
+                verdict: verdict, head: base.versionVector[replica], detail: detail, refusals: refused, aheadMilliseconds: ahead)
         }
         guard contains(push.cursor, checkpoint: push.checkpointAtCursor) else {
             return outcome(.refill, "this log does not contain the cursor \(push.cursor)")
@@ -261,7 +268,11 @@ public struct PivotCore: Sendable {
             guard base.coversObserved(of: header) else {
                 return outcome(.dependency, "an operation observes what this pivot has not seen")
             }
-            append(delta, refusals: refusals(of: delta), &step)
+            let refusals = refusals(of: delta)
+            let cap = append(delta, refusals: refusals, &step)
+            refused += refusals.map(\.reason)
+            let stamp = delta.greatestStamp ?? .zero
+            if stamp > cap { ahead = max(ahead, stamp.milliseconds - cap.milliseconds) }
         }
         return outcome(.accepted)
     }
@@ -283,19 +294,22 @@ public struct PivotCore: Sendable {
         return refusals.sorted { $0.index < $1.index }
     }
 
-    private mutating func append(_ delta: IncomingDelta, refusals: [Refusal], _ step: inout PivotStep) {
+    /// - Returns: the cap on its stamps.
+    @discardableResult
+    private mutating func append(
+        _ delta: IncomingDelta, refusals: [Refusal], _ step: inout PivotStep
+    ) -> HybridTimestamp {
         let delta = refusals.isEmpty ? delta : delta.hiding(refusals, primitives)
         let cap = base.nextCap(pivotMilliseconds: step.milliseconds)
         let leaf = LogEntry.leaf(headerHash: delta.verified.headerHash, cap: cap, refusals: refusals, primitives)
         base.apply(delta, refusals: refusals, cap: cap, leaf: leaf, to: &step.states, &step.changes, primitives)
         step.entries.append(AppendedEntry(delta, refusals: refusals, cap: cap, position: base.position))
         observeStamps(of: delta, cap: cap)
+        return cap
     }
 
     private mutating func observeStamps(of delta: IncomingDelta, cap: HybridTimestamp) {
-        guard let last = delta.operations.compactMap({ $0 }).last else { return }
-        let stamp = min(HybridTimestamp(rawValue: delta.header.stamp.rawValue + last.stampOffset), cap)
-        record.clock = max(record.clock, stamp)
+        if let stamp = delta.greatestStamp { record.clock = max(record.clock, min(stamp, cap)) }
     }
 }
 
@@ -311,6 +325,12 @@ extension AppendedEntry {
 }
 
 extension IncomingDelta {
+    /// Of the operations that it shows.
+    var greatestStamp: HybridTimestamp? {
+        guard let last = operations.last(where: { $0 != nil }) ?? nil else { return nil }
+        return HybridTimestamp(rawValue: header.stamp.rawValue + last.stampOffset)
+    }
+
     /// The same delta with the refused operations hidden, as it goes into the log.
     func hiding(_ refusals: [Refusal], _ primitives: any Primitives) -> IncomingDelta {
         let hidden = Set(refusals.map(\.index))

@@ -16,6 +16,12 @@ struct SystemClock: Sendable {
         return Now(wallMilliseconds: UInt64(max(milliseconds, 0)), steadyMilliseconds: UInt64(max(Self.milliseconds(steady), 0)))
     }
 
+    static func steadyNanoseconds() -> UInt64 {
+        var steady = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &steady)
+        return UInt64(max(steady.tv_sec, 0)) &* 1_000_000_000 &+ UInt64(max(steady.tv_nsec, 0))
+    }
+
     private static func milliseconds(_ time: timespec) -> Int64 {
         Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000
     }

@@ -28,6 +28,9 @@ public final class NodeSpace: SpaceStore {
     private let commandSink: AsyncStream<NodeCommand>.Continuation
     private let clock: SystemClock
     private let cache: StateCache
+    private let census = SiblingCensus()
+    /// What this node knows of its pivot's clock.
+    public let pivotClock: PivotClock
     private let loop = BatchLoop<Job>()
     private let writer: Mutex<NodeWriter>
     private let published: Mutex<Published>
@@ -43,6 +46,8 @@ public final class NodeSpace: SpaceStore {
         var fault: NodeFault?
         /// What the pivot's answers say while nothing reaches the core.
         var connectionFault: NodeFault?
+        /// Whether the log's stream is open.
+        var isFollowing = false
         /// Its outbox was sealed for good: what would still be written nobody would ever see.
         var isLeft = false
         var checkpoint: SignedPayload?
@@ -84,7 +89,9 @@ public final class NodeSpace: SpaceStore {
         self.signer = signer
         clock = SystemClock(wallOffsetMilliseconds: options.wallOffsetMilliseconds)
         cache = StateCache(byteLimit: options.cacheBytes)
-        writer = Mutex(NodeWriter(core: core, journal: journal, engine: engine))
+        pivotClock = PivotClock(clock)
+        writer = Mutex(
+            NodeWriter(core: core, journal: journal, engine: engine, watcher: options.watcher(space), census: census))
         published = Mutex(
             Published(
                 cursor: core.cursor, replica: core.replica, records: core.base.records, isReady: core.record.isReady,
@@ -189,12 +196,31 @@ public final class NodeSpace: SpaceStore {
         }
     }
 
+    /// Whether the pivot's log comes as it grows.
+    public var isFollowing: Bool { published.withLock { $0.isFollowing } }
+
+    /// - Returns: whether that is news.
+    public func show(isFollowing: Bool) -> Bool {
+        published.withLock { state in
+            defer { state.isFollowing = isFollowing }
+            return state.isFollowing != isFollowing
+        }
+    }
+
     /// Operations of this node that are not known to be in the log.
     public var outboxCount: UInt64 { published.withLock { $0.outboxCount } }
+    /// When the oldest of them was written, by this node's clock.
+    public func oldestPending() throws(StoreError) -> HybridTimestamp? {
+        try SpaceLoader(view: engine).pending(from: 0, byteLimit: 1).first?.stamp
+    }
+
     /// The pivot's signature under the checkpoint at the cursor.
     public var checkpoint: SignedPayload? { published.withLock { $0.checkpoint } }
 
     public var statistics: [String: UInt64] { engine.statisticsByName }
+
+    /// Keys with concurrent writes in the base; nil until they are counted, which the first call begins.
+    public var siblingCount: Int? { census.count(in: engine) }
 
     // MARK: Dead letters
 

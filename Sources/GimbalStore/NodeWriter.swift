@@ -11,13 +11,19 @@ struct NodeWriter: Sendable {
     private var journal: DigestJournal
     private let engine: any StorageEngine
     private let primitives = SodiumPrimitives()
+    private let watcher: (any SpaceWatcher)?
+    private let census: SiblingCensus
     /// Deltas sealed by this process whose receipt has not come, so that they need not be read and verified again.
     private var sealed: [Digest: IncomingDelta] = [:]
     private var visibleChanges: [VisibleChange] = []
 
     private static let sealedCacheLimit = 1024
 
-    init(core: NodeCore, journal: DigestJournal, engine: any StorageEngine) {
+    init(
+        core: NodeCore, journal: DigestJournal, engine: any StorageEngine, watcher: (any SpaceWatcher)?, census: SiblingCensus
+    ) {
+        self.watcher = watcher
+        self.census = census
         self.core = core
         self.journal = journal
         self.engine = engine
@@ -38,18 +44,23 @@ struct NodeWriter: Sendable {
         }
         let states = try load(inputs)
         let before = core
+        var timer = StepTimer()
         var random = SodiumRandom()
         let directives = core.step(inputs, states: states, now: now, using: &random)
         guard case .commit(let commit) = directives.first else { return directives }
         do throws(StoreError) {
             var next = journal
             let batch = CommitRecord.batch(commit, core.base, &next)
-            try storing { () throws(StorageError) in try engine.commit(batch) }
+            try timer.storing { () throws(StorageError) in try engine.commit(batch) }
             journal = next
         } catch {
             core = before
+            watcher?.commitFailed(error)
             throw error
         }
+        watcher?.committed(step: timer.total, storage: timer.storage)
+        if !commit.deadLetters.isEmpty { watcher?.refused(commit.deadLetters) }
+        if let base = commit.base { census.update(base.states) }
         remember(commit)
         return directives
     }

@@ -17,6 +17,8 @@ public final class PivotSpace: SpaceStore {
     private let clock: SystemClock
     private let cache: StateCache
     private let sharedPages = SharedPages()
+    private let watcher: (any SpaceWatcher)?
+    private let census = SiblingCensus()
     private let loop = BatchLoop<Job>()
     private let core: Mutex<PivotCore>
     private let journal: Mutex<DigestJournal>
@@ -55,6 +57,7 @@ public final class PivotSpace: SpaceStore {
         self.certificate = certificate
         clock = SystemClock(wallOffsetMilliseconds: options.wallOffsetMilliseconds)
         cache = StateCache(byteLimit: options.cacheBytes)
+        watcher = options.watcher(space)
         log = LogReader(engine: engine)
         let last = try log.checkpoint(at: base.position)
         published = Mutex(
@@ -167,6 +170,9 @@ public final class PivotSpace: SpaceStore {
 
     public var statistics: [String: UInt64] { engine.statisticsByName }
 
+    /// Keys with concurrent writes; nil until they are counted, which the first call begins.
+    public var siblingCount: Int? { census.count(in: engine) }
+
     /// Calls `listener` after each commit, from the writer's thread, until the returned closure is called.
     public func onAdvance(_ listener: @escaping @Sendable (Cursor) -> Void) -> @Sendable () -> Void {
         let id = published.withLock { state in
@@ -225,6 +231,7 @@ public final class PivotSpace: SpaceStore {
     /// The step and its commit; when the commit fails the core is what it was before.
     private func step(_ inputs: [PivotInput], _ states: WorkingSet) throws(StoreError) -> [PivotDirective] {
         let now = clock.now()
+        var timer = StepTimer()
         let (before, directives, base) = core.withLock { core in
             let before = core
             var random = SodiumRandom()
@@ -233,11 +240,14 @@ public final class PivotSpace: SpaceStore {
         }
         guard case .commit(let commit) = directives.first else { return directives }
         do throws(StoreError) {
-            try commitDurably(commit, base)
+            try commitDurably(commit, base, &timer)
         } catch {
             core.withLock { $0 = before }
+            watcher?.commitFailed(error)
             throw error
         }
+        watcher?.committed(step: timer.total, storage: timer.storage)
+        census.update(commit.base.states)
         for (path, state) in commit.base.states { cache.update(path, .some(state)) }
         published.withLock { state in
             state.records = base.records
@@ -250,10 +260,10 @@ public final class PivotSpace: SpaceStore {
         return directives
     }
 
-    private func commitDurably(_ commit: PivotCommit, _ base: SpaceBase) throws(StoreError) {
+    private func commitDurably(_ commit: PivotCommit, _ base: SpaceBase, _ timer: inout StepTimer) throws(StoreError) {
         var next = journal.withLock { $0 }
         let batch = CommitRecord.batch(commit, base, &next)
-        try storing { () throws(StorageError) in try engine.commit(batch) }
+        try timer.storing { () throws(StorageError) in try engine.commit(batch) }
         journal.withLock { $0 = next }
     }
 

@@ -59,6 +59,8 @@ public struct SpaceOptions: Sendable {
     /// Shifts the wall clock: for tests of wrong clocks.
     public var wallOffsetMilliseconds: Int64
     public var storage: RocksDBOptions
+    /// Makes who is told what the space's writer does.
+    public var watcher: @Sendable (SpaceID) -> (any SpaceWatcher)? = { _ in nil }
 
     public init(cacheBytes: Int = 64 << 20, wallOffsetMilliseconds: Int64 = 0, storage: RocksDBOptions = RocksDBOptions()) {
         self.cacheBytes = cacheBytes

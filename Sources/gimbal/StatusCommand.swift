@@ -33,6 +33,8 @@ struct StatusCommand: AsyncParsableCommand {
         var members: Int?
         var outbox: UInt64?
         var deadLetters: Int?
+        var following: Bool?
+        var pivotClockOffsetMilliseconds: Int64?
         var fault: Fault?
     }
 
@@ -67,6 +69,8 @@ struct StatusCommand: AsyncParsableCommand {
         add("state digest", status.stateDigest)
         add("outbox", status.outbox.map { "\($0) operations wait for their receipt" })
         add("dead letters", status.deadLetters)
+        add("pivot", status.following.map { $0 ? "followed" : "away" })
+        add("pivot clock", status.pivotClockOffsetMilliseconds.map { "\($0) ms ahead of this one" })
         add("fault", status.fault.map { "\($0.code): \($0.detail)" })
         return lines
     }

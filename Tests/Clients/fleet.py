@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -48,6 +49,25 @@ class Fleet:
     def __exit__(self, *_):
         for server in reversed(self.servers):
             server.stop()
+
+    def pause(self, server):
+        server.process.send_signal(signal.SIGSTOP)
+
+    def resume(self, server):
+        server.process.send_signal(signal.SIGCONT)
+
+    def wait_until(self, condition, patience=30):
+        end = time.monotonic() + patience
+        while not condition():
+            assert time.monotonic() < end, "it never happened"
+            time.sleep(0.05)
+
+    def wait_until_quiet_of(self, path):
+        """Every server's own copy has this key, and no outbox anything."""
+        self.wait_until(lambda: all(
+            requests.get(f"{server.url}/{path}", headers={"Gimbal-Read": "local"}, timeout=10).status_code == 200
+            and requests.get(server.url + "/_gimbal/status", timeout=10).json().get("outbox", 0) == 0
+            for server in self.servers))
 
     def wait_until_quiet(self):
         """Every server holds the same, and nothing is on its way."""

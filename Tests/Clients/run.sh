@@ -7,3 +7,6 @@ python=$("$here/../venv.sh" clients "$here/requirements.txt")
 export PYTHONDONTWRITEBYTECODE=1
 "$python" "$here/check_mirrors.py" "$1"
 "$python" "$here/check_readers.py" "$1"
+"$python" "$here/check_hostile_nodes.py" "$1"
+"$python" "$here/check_hostile_pivots.py" "$1"
+"$python" "$here/check_metrics.py" "$1"

@@ -65,7 +65,7 @@ struct ClientAPITests {
     @Test("pipelined requests of both kinds are answered in their order on one connection")
     func pipelining() async throws {
         let fleet = try await Fleet(nodes: 0)
-        let port = try #require(Int(fleet.pivot.url.split(separator: ":")[2]))
+        let port = fleet.pivot.port
         var text = ""
         for number in 0..<20 {
             text += "POST /things/p HTTP/1.1\r\nHost: x\r\nContent-Length: \(String(number).count)\r\n\r\n\(number)"
@@ -82,7 +82,7 @@ struct ClientAPITests {
     @Test("a client that goes away in the middle of a body costs nothing")
     func goneMidBody() async throws {
         let fleet = try await Fleet(nodes: 0)
-        let port = try #require(Int(fleet.pivot.url.split(separator: ":")[2]))
+        let port = fleet.pivot.port
         for _ in 0..<20 {
             _ = try RawConnection.exchange(
                 "POST /things/half HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{\"a\"", port: port)
@@ -102,48 +102,11 @@ struct ClientAPITests {
         ])
     func notHTTP(_ text: String) async throws {
         let fleet = try await Fleet(nodes: 0)
-        let port = try #require(Int(fleet.pivot.url.split(separator: ":")[2]))
+        let port = fleet.pivot.port
         for endsAfterwards in [true, false] where endsAfterwards || !text.hasSuffix("ab") {
             let answer = try RawConnection.exchange(text, port: port, endsAfterwards: endsAfterwards)
             #expect(answer.isEmpty || answer.hasPrefix("HTTP/1.1 "), "\(answer)")
         }
         try await fleet.pivot.set("things/after", "1")
-    }
-}
-
-/// A socket that says exactly what it is told to, may end its side, and reads to the end.
-enum RawConnection {
-    /// - Parameter pieces: bytes of one write; nil for all at once.
-    static func exchange(_ text: String, port: Int, endsAfterwards: Bool = true, pieces: Int? = nil) throws -> String {
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        defer { close(descriptor) }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = in_port_t(port).bigEndian
-        address.sin_addr.s_addr = inet_addr("127.0.0.1")
-        let connected = withUnsafePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
-            }
-        }
-        try #require(connected == 0)
-        // A server that stalls fails the test instead of stopping it.
-        var patience = timeval(tv_sec: 10, tv_usec: 0)
-        setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
-        var rest = Array(text.utf8)[...]
-        while !rest.isEmpty {
-            let piece = Array(rest.prefix(pieces ?? rest.count))
-            try #require(write(descriptor, piece, piece.count) == piece.count)
-            rest = rest.dropFirst(piece.count)
-        }
-        if endsAfterwards { shutdown(descriptor, Int32(SHUT_WR)) }
-        var answer: [UInt8] = []
-        var buffer = [UInt8](repeating: 0, count: 1 << 16)
-        while true {
-            let count = read(descriptor, &buffer, buffer.count)
-            guard count > 0 else { break }
-            answer += buffer[..<count]
-        }
-        return String(decoding: answer, as: UTF8.self)
     }
 }

@@ -36,6 +36,7 @@ final class Server: Sendable {
     }
 
     var url: String { "http://\(state.withLock { $0.address })" }
+    var port: Int { state.withLock { $0.port } }
 
     /// Starts it, again on the same port when it ran before, and returns when it says where it listens.
     func start(with more: [String] = []) async throws {
@@ -69,6 +70,9 @@ final class Server: Sendable {
         }
         return nil
     }
+
+    /// What it has logged since it was started.
+    func log() throws -> String { try String(contentsOfFile: "\(folder).log", encoding: .utf8) }
 
     func kill() { state.withLock { $0.process?.kill() } }
 

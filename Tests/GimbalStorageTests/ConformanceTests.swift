@@ -1,5 +1,6 @@
 import GimbalRocksDB
 import GimbalStorage
+import TestFiles
 import Testing
 
 struct ConformanceTests {

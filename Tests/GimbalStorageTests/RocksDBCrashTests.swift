@@ -1,6 +1,7 @@
 import GimbalRocksDB
 import GimbalStorage
 import Synchronization
+import TestFiles
 import Testing
 
 #if canImport(Darwin)

@@ -77,10 +77,10 @@ struct ExplorerRoutes: Sendable {
         var address: String
         /// Nanoseconds; 0 means none.
         var deadline: Int64 = 0
-        var readTimeout: Int64 = 0
-        var writeTimeout: Int64 = 15_000_000_000
-        var readHeaderTimeout: Int64 = 0
-        var idleTimeout: Int64 = 0
+        var readTimeout: Int64
+        var writeTimeout: Int64
+        var readHeaderTimeout: Int64
+        var idleTimeout: Int64
         var forcePatch = false
         var noPatch = false
         var `static` = false
@@ -90,8 +90,11 @@ struct ExplorerRoutes: Sendable {
     }
 
     private var info: Info {
-        Info(
-            name: "gimbal \(role)", address: "\(options.host):\(options.port)",
+        func shown(_ limit: TimeAmount) -> Int64 { limit.nanoseconds == .max ? 0 : limit.nanoseconds }
+        let timeouts = options.timeouts
+        return Info(
+            name: "gimbal \(role)", address: "\(options.host):\(options.port)", readTimeout: shown(timeouts.body),
+            writeTimeout: shown(timeouts.write), readHeaderTimeout: shown(timeouts.head), idleTimeout: shown(timeouts.idle),
             workers: ProcessInfo.processInfo.activeProcessorCount)
     }
 

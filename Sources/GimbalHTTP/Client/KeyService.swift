@@ -3,11 +3,21 @@ import GimbalReplication
 import GimbalStore
 import GimbalWire
 import NIOCore
+import NIOHTTP1
 
 /// What a client wants of one key.
 struct KeyRequest: Sendable {
     enum Method: Sendable {
         case get, post, patch, delete
+
+        var inHTTP: HTTPMethod {
+            switch self {
+            case .get: .GET
+            case .post: .POST
+            case .patch: .PATCH
+            case .delete: .DELETE
+            }
+        }
     }
 
     var method: Method

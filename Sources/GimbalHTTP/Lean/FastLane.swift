@@ -16,16 +16,23 @@ final class FastLane: ChannelDuplexHandler, RemovableChannelHandler {
     private static let heldLimit = 64 << 10
 
     private let keys: KeyService
+    private let meter: RequestMeter
+    private let watch: ConnectionWatch
     /// What was read and not yet taken.
     private var held: ByteBuffer?
     private var isAnswering = false
     private var isInRead = false
     private var needsFlush = false
     private var isReadHeld = false
+    private var isWritable = true
     /// Events that say that the connection ends, or should: they pass when the answer is out.
     private var heldEvents: [Any] = []
 
-    init(keys: KeyService) { self.keys = keys }
+    init(keys: KeyService, meter: RequestMeter, watch: ConnectionWatch) {
+        self.keys = keys
+        self.meter = meter
+        self.watch = watch
+    }
 
     // MARK: Inbound
 
@@ -33,7 +40,16 @@ final class FastLane: ChannelDuplexHandler, RemovableChannelHandler {
         var bytes = unwrapInboundIn(data)
         if held == nil { held = bytes } else { held?.writeBuffer(&bytes) }
         isInRead = true
+        // What waits for its turn is no head that stays unfinished.
+        if isAnswering || !isWritable { watch.hasReadPart = true }
         serve(context)
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        isWritable = context.channel.isWritable
+        // A client that does not take its answers gets no more of them.
+        if isWritable { resume(context) }
+        context.fireChannelWritabilityChanged()
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
@@ -43,7 +59,7 @@ final class FastLane: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     func read(context: ChannelHandlerContext) {
-        if isAnswering, held?.readableBytes ?? 0 > Self.heldLimit { isReadHeld = true } else { context.read() }
+        if isAnswering || !isWritable, held?.readableBytes ?? 0 > Self.heldLimit { isReadHeld = true } else { context.read() }
     }
 
     func channelInactive(context: ChannelHandlerContext) {
@@ -62,7 +78,7 @@ final class FastLane: ChannelDuplexHandler, RemovableChannelHandler {
     // MARK: Requests
 
     private func serve(_ context: ChannelHandlerContext) {
-        while !isAnswering, let bytes = held {
+        while !isAnswering, isWritable, let bytes = held {
             guard bytes.readableBytes > 0 else {
                 held = nil
                 return
@@ -75,25 +91,35 @@ final class FastLane: ChannelDuplexHandler, RemovableChannelHandler {
 
     private func answer(_ found: RequestScanner.Found, _ context: ChannelHandlerContext) {
         isAnswering = true
+        watch.isAnswering = true
+        let now = NIODeadline.now()
+        watch.begin(now)
+        let request = RequestMeter.Request(.key, found.method, started: now)
         let loop = context.eventLoop
         let isHead = found.isHead
         let bound = NIOLoopBound((self, context), eventLoop: loop)
         keys.answer(found.request, timers: loop) { answer in
             if loop.inEventLoop {
                 let (lane, context) = bound.value
-                lane.write(answer, isHead, context)
+                lane.write(answer, request, isHead, context)
             } else {
                 loop.execute {
                     let (lane, context) = bound.value
-                    lane.write(answer, isHead, context)
+                    lane.write(answer, request, isHead, context)
                     lane.resume(context)
                 }
             }
         }
     }
 
-    private func write(_ answer: KeyAnswer, _ isHead: Bool, _ context: ChannelHandlerContext) {
+    private func write(
+        _ answer: KeyAnswer, _ request: RequestMeter.Request, _ isHead: Bool, _ context: ChannelHandlerContext
+    ) {
         isAnswering = false
+        watch.isAnswering = false
+        let now = NIODeadline.now()
+        watch.mark = now
+        meter.finished(request, status: answer.status, at: now)
         // The client may have gone away meanwhile.
         guard context.channel.isActive else { return }
         context.write(wrapOutboundOut(LeanResponse.bytes(answer, isHead: isHead, context.channel.allocator)), promise: nil)
@@ -103,7 +129,7 @@ final class FastLane: ChannelDuplexHandler, RemovableChannelHandler {
     /// After an answer that came from elsewhere: what arrived meanwhile has its turn.
     private func resume(_ context: ChannelHandlerContext) {
         serve(context)
-        guard !isAnswering else { return }
+        guard !isAnswering, isWritable else { return }
         releaseEvents(context)
         if isReadHeld {
             isReadHeld = false

@@ -13,16 +13,19 @@ struct LeanChannel: ServerChildChannel, HTTPChannelHandler {
     let responder: Responder
     let keys: KeyService
     let hub: SubscriptionHub
+    let meter: RequestMeter
+    let timeouts: ConnectionTimeouts
 
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
         channel.eventLoop.makeCompletedFuture {
             let pipeline = channel.pipeline.syncOperations
+            let watch = ConnectionWatch(timeouts)
             // A request and its answer are one read and one write: no second read asks whether there is more.
             try channel.syncOptions?.setOption(.maxMessagesPerRead, value: 1)
-            try pipeline.addHandler(FastLane(keys: keys))
+            try pipeline.addHandler(FastLane(keys: keys, meter: meter, watch: watch))
             let http = HTTPHandlers()
             try pipeline.addHandlers(http.encoder, http.decoder)
-            try pipeline.addHandler(LeanHandler(keys: keys, hub: hub, http: http))
+            try pipeline.addHandler(LeanHandler(keys: keys, hub: hub, http: http, meter: meter, watch: watch))
             try pipeline.addHandler(Compression.handler())
             try pipeline.addHandler(HTTP1ToHTTPServerCodec(secure: false))
             try pipeline.addHandler(HTTPConnectionStateHandler(idleTimeout: nil, logger: logger))
@@ -38,7 +41,11 @@ struct LeanChannel: ServerChildChannel, HTTPChannelHandler {
 
 extension HTTPServerBuilder {
     /// HTTP/1.1 with the lean path, and WebSocket.
-    static func lean(keys: KeyService, hub: SubscriptionHub) -> HTTPServerBuilder {
-        HTTPServerBuilder { responder in LeanChannel(responder: responder, keys: keys, hub: hub) }
+    static func lean(
+        keys: KeyService, hub: SubscriptionHub, meter: RequestMeter, timeouts: ConnectionTimeouts
+    ) -> HTTPServerBuilder {
+        HTTPServerBuilder { responder in
+            LeanChannel(responder: responder, keys: keys, hub: hub, meter: meter, timeouts: timeouts)
+        }
     }
 }

@@ -3,15 +3,16 @@ import NIOCore
 import NIOHTTP1
 
 /// Answers requests on single keys on the event loop, with no task in between, and lets everything else through to
-/// Hummingbird; a connection that asks for WebSocket leaves HTTP here. Answers leave in the order of the requests, whichever
-/// of the two makes them: what comes while one is being answered is held back, and reading stops when too much is.
+/// Hummingbird; a connection that asks for WebSocket leaves HTTP here. Answers leave in the order of the requests, whichever of
+/// the two makes them: what comes while one is being answered is held back, and reading stops when too much is, or when the
+/// client does not take its answers. How a connection ends is in `LeanHandler+End`.
 final class LeanHandler: ChannelDuplexHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias InboundOut = HTTPServerRequestPart
     typealias OutboundIn = HTTPServerResponsePart
     typealias OutboundOut = HTTPServerResponsePart
 
-    private enum State {
+    enum State {
         case idle
         /// The body of a request that is answered here is coming.
         case collecting(HTTPRequestHead, KeyRequest)
@@ -30,19 +31,30 @@ final class LeanHandler: ChannelDuplexHandler, RemovableChannelHandler {
 
     private let keys: KeyService
     private let upgrade: WebSocketUpgrade
-    private let http: HTTPHandlers
-    private var state = State.idle
-    private var held = CircularBuffer<HTTPServerRequestPart>()
+    let http: HTTPHandlers
+    let meter: RequestMeter
+    var state = State.idle
+    var held = CircularBuffer<HTTPServerRequestPart>()
+    let watch: ConnectionWatch
+    /// The request whose turn it is.
+    var request: RequestMeter.Request?
+    /// What has to be told once all answers before it are out.
+    var inputEnd = InputEnd.none
     private var isReadHeld = false
+    /// Whether the client is being read from: what it does not say then it keeps to itself.
+    private(set) var isReading = false
+    private var isWritable = true
     private var isInRead = false
     private var needsFlush = false
     private var hasForwarded = false
     /// Whether the request that is answered here came from a page of another origin.
     private var isCrossOrigin = false
 
-    init(keys: KeyService, hub: SubscriptionHub, http: HTTPHandlers) {
+    init(keys: KeyService, hub: SubscriptionHub, http: HTTPHandlers, meter: RequestMeter, watch: ConnectionWatch) {
         self.keys = keys
         self.http = http
+        self.meter = meter
+        self.watch = watch
         upgrade = WebSocketUpgrade(keys: keys, hub: hub)
     }
 
@@ -51,11 +63,14 @@ final class LeanHandler: ChannelDuplexHandler, RemovableChannelHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         held.append(unwrapInboundIn(data))
         isInRead = true
+        watch.hasReadPart = true
         drain(context)
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
         isInRead = false
+        isReading = false
+        watch.readComplete(isIdle: isIdle)
         if needsFlush {
             needsFlush = false
             context.flush()
@@ -64,47 +79,39 @@ final class LeanHandler: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     func read(context: ChannelHandlerContext) {
-        if held.count > Self.heldLimit { isReadHeld = true } else { context.read() }
+        if held.count > Self.heldLimit { isReadHeld = true } else { readOn(context) }
     }
 
-    func channelInactive(context: ChannelHandlerContext) {
-        state = .closing
-        held.removeAll()
-        context.fireChannelInactive()
+    private func readOn(_ context: ChannelHandlerContext) {
+        isReading = true
+        context.read()
     }
 
-    /// What is no HTTP ends its connection here, however far it came: Hummingbird would answer it with a response that no
-    /// request asked for, and the compressor behind this handler traps on one.
-    func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        guard error is HTTPParserError else { return context.fireErrorCaught(error) }
-        held.removeAll()
-        switch state {
-        case .idle, .collecting: write(Self.notHTTP, isKeptAlive: false, isHead: false, context)
-        case .answering: state = .answering(isKeptAlive: false)
-        case .forwarding, .upgrading:
-            state = .closing
-            context.close(promise: nil)
-        case .closing: break
-        }
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        isWritable = context.channel.isWritable
+        if isWritable { drain(context) }
+        context.fireChannelWritabilityChanged()
     }
 
-    private static let notHTTP = KeyAnswer.failure(400, "bad-request", "this is not a whole HTTP/1.1 request")
-
-    private func drain(_ context: ChannelHandlerContext) {
+    func drain(_ context: ChannelHandlerContext) {
         hasForwarded = false
         while isTaking, let part = held.popFirst() { take(part, context) }
         // What was held back comes between reads, and Hummingbird looks at it only when a read is complete.
         if hasForwarded, !isInRead { context.fireChannelReadComplete() }
         if isReadHeld, held.count <= Self.heldLimit {
             isReadHeld = false
-            context.read()
+            readOn(context)
         }
+        endWhenDone(context)
     }
 
-    /// Whether the next part has its turn.
+    var isIdle: Bool { if case .idle = state { true } else { false } }
+
+    /// Whether the next part has its turn. A client that does not take its answers gets no more of them.
     private var isTaking: Bool {
         switch state {
-        case .idle, .collecting, .upgrading, .closing: true
+        case .idle: isWritable
+        case .collecting, .upgrading, .closing: true
         case .forwarding(let isRequestEnded, _): !isRequestEnded
         case .answering: false
         }
@@ -142,14 +149,19 @@ final class LeanHandler: ChannelDuplexHandler, RemovableChannelHandler {
 
     private func forward(_ part: HTTPServerRequestPart, _ context: ChannelHandlerContext) {
         hasForwarded = true
+        if case .body = part { watch.mark = .now() }
         context.fireChannelRead(wrapInboundOut(part))
     }
 
     private func begin(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
+        let now = NIODeadline.now()
+        watch.begin(now)
+        request = RequestMeter.Request(.key, head.method, started: now)
         isCrossOrigin = head.headers.contains(name: "origin")
         if head.headers.contains(name: "upgrade") { return beginUpgrade(head, context) }
         guard let request = LeanRequest.keyRequest(head) else {
             state = .forwarding(isRequestEnded: false, isAnswered: false)
+            request?.route = RequestMeter.Route(head.uri)
             return forward(.head(Compression.request(head)), context)
         }
         if let length = head.headers.first(name: "content-length").flatMap({ Int($0) }), length > KeyService.maximumBodyBytes {
@@ -164,7 +176,10 @@ final class LeanHandler: ChannelDuplexHandler, RemovableChannelHandler {
 
     private func beginUpgrade(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
         switch upgrade.decide(head) {
-        case .accept(let purpose, let headers): state = .upgrading(head, purpose, headers)
+        case .accept(let purpose, let headers):
+            state = .upgrading(head, purpose, headers)
+            request?.route = .subscription
+            finished(status: 101)
         case .refuse(let answer): write(answer, isKeptAlive: false, isHead: false, context)
         case .ignore:
             // The decoder reads nothing behind a request that offers another protocol, so this one is the last.
@@ -175,10 +190,8 @@ final class LeanHandler: ChannelDuplexHandler, RemovableChannelHandler {
         }
     }
 
-    /// The rest of the body is not waited for.
     private func refuseTooLarge(_ context: ChannelHandlerContext) {
-        let limit = KeyService.maximumBodyBytes
-        write(.failure(413, "too-large", "a body has at most \(limit) bytes"), isKeptAlive: false, isHead: false, context)
+        refuse(.failure(413, "too-large", "a body has at most \(KeyService.maximumBodyBytes) bytes"), context)
     }
 
     private func submit(_ request: KeyRequest, _ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
@@ -208,7 +221,11 @@ final class LeanHandler: ChannelDuplexHandler, RemovableChannelHandler {
         write(answer, isKeptAlive: isKeptAlive, isHead: isHead, context)
     }
 
-    private func write(_ answer: KeyAnswer, isKeptAlive: Bool, isHead: Bool, _ context: ChannelHandlerContext) {
+    func write(
+        _ answer: KeyAnswer, isKeptAlive: Bool, isHead: Bool, isRefusal: Bool = false, _ context: ChannelHandlerContext
+    ) {
+        let isKeptAlive = isKeptAlive && !isLastAnswer
+        finished(status: answer.status)
         let head = LeanResponse.head(answer, isKeptAlive: isKeptAlive, isCrossOrigin: isCrossOrigin)
         context.write(wrapOutboundOut(.head(head)), promise: nil)
         if let body = answer.body, !isHead { context.write(wrapOutboundOut(.body(.byteBuffer(body))), promise: nil) }
@@ -219,16 +236,26 @@ final class LeanHandler: ChannelDuplexHandler, RemovableChannelHandler {
         } else {
             state = .closing
             held.removeAll()
-            let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
-            context.writeAndFlush(wrapOutboundOut(.end(nil))).whenComplete { _ in bound.value.close(promise: nil) }
+            context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
+            close(context, isLingering: isRefusal)
         }
+    }
+
+    /// An answer is out, or all of it is on its way.
+    private func finished(status: Int) {
+        let now = NIODeadline.now()
+        watch.mark = now
+        if let request { meter.finished(request, status: status, at: now) }
+        request = nil
     }
 
     /// What Hummingbird answers passes by; its end gives the next request its turn.
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
         let part = unwrapOutboundIn(data)
         context.write(data, promise: promise)
+        if case .head(let head) = part, head.status.code >= 200 { request?.status = Int(head.status.code) }
         guard case .end = part, case .forwarding(let isRequestEnded, _) = state else { return }
+        finished(status: request?.status ?? 0)
         if isRequestEnded {
             state = .idle
             // The end has to be out of this call before the next answer is written.

@@ -17,6 +17,8 @@ enum LeanRequest {
         var uri = head.uri.utf8[...]
         guard uri.popFirst() == UInt8(ascii: "/"), let first = uri.first, first != UInt8(ascii: "_") else { return nil }
         let target = Array(uri)
+        // Where Prometheus looks; the one key that the server keeps for itself.
+        if target.count == 7, target.elementsEqual("metrics".utf8) { return nil }
         for (index, byte) in target.enumerated() {
             switch byte {
             case UInt8(ascii: "?"), UInt8(ascii: "#"): return nil

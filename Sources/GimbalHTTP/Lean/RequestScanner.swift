@@ -1,5 +1,6 @@
 import GimbalStore
 import NIOCore
+import NIOHTTP1
 
 /// Recognises a whole request on a single key in the bytes of a connection: one method, one path, headers that change nothing
 /// or little, a body of stated length. What it does not know to the byte it leaves to the HTTP decoder, so it has nothing to
@@ -8,6 +9,7 @@ struct RequestScanner {
     struct Found {
         var request: KeyRequest
         var isHead: Bool
+        var method: HTTPMethod { isHead ? .HEAD : request.method.inHTTP }
         /// Bytes of the whole request.
         var length: Int
     }
@@ -28,6 +30,7 @@ struct RequestScanner {
         guard takesBody == (scanner.contentLength != nil) else { return nil }
         let bodyLength = scanner.contentLength ?? 0
         guard bodyLength <= span.count - scanner.offset else { return nil }
+        guard !Self.isEqual(span, target, "metrics") else { return nil }
         let start = buffer.readerIndex
         var request = KeyRequest(
             method: method, target: buffer.getBytes(at: start + target.lowerBound, length: target.count) ?? [],

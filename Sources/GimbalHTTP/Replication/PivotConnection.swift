@@ -3,6 +3,7 @@ import Foundation
 import GimbalCRDT
 import GimbalReplication
 import GimbalSigning
+import GimbalStore
 import GimbalWire
 import NIOCore
 import NIOHTTP1
@@ -42,10 +43,14 @@ final class PivotConnection: Sendable {
     private let primitives = SodiumPrimitives()
     /// The pivot's working key, from the certificate of the root.
     private let pivot: Mutex<AuthorID?>
+    private let clock: PivotClock?
+
+    var url: String { client.baseURL }
 
     static let requestTimeout = TimeAmount.seconds(30)
 
-    init(space: SpaceID, client: SignedClient, pivot: AuthorID? = nil) {
+    init(space: SpaceID, client: SignedClient, pivot: AuthorID? = nil, clock: PivotClock? = nil) {
+        self.clock = clock
         self.space = space
         self.client = client
         self.pivot = Mutex(pivot)
@@ -113,6 +118,7 @@ final class PivotConnection: Sendable {
     }
 
     private func ask(_ method: String, _ path: String, body: [UInt8]?, timeout: TimeAmount) async throws -> Answer {
+        let asked = clock?.ask()
         let reply = try await reaching {
             try await client.send(method, path, body: body, deadline: .now() + timeout)
         }
@@ -120,7 +126,9 @@ final class PivotConnection: Sendable {
         guard reply.response.headers.first(name: "content-type") == ReplicationPath.signedContentType else {
             throw status(reply.response, bytes)
         }
-        return try verify(bytes, reply.nonce)
+        let answer = try verify(bytes, reply.nonce)
+        if let asked { clock?.observe(pivotMilliseconds: answer.pivotMilliseconds, askedAt: asked) }
+        return answer
     }
 
     private func verify(_ bytes: [UInt8], _ nonce: [UInt8]) throws -> Answer {

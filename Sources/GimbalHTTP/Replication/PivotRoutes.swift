@@ -18,6 +18,7 @@ struct PivotRoutes: Sendable {
     let logger: Logger
     let health: PivotHealth
     let triggers: TriggerSender
+    private let meter: PushMeter
     private let challenges = ChallengeBook()
     private let primitives = SodiumPrimitives()
 
@@ -28,6 +29,7 @@ struct PivotRoutes: Sendable {
         health = PivotHealth()
         triggers = TriggerSender(
             pivot: pivot, health: health, networks: plan.triggerNetworks, http: http, logger: logger)
+        meter = PushMeter(pivot.space)
     }
 
     func add(to router: Router<ServerContext>) {
@@ -59,15 +61,20 @@ struct PivotRoutes: Sendable {
             logger.notice("node joined by open enrollment", metadata: ["author": "\(author)"])
         }
         guard let member = pivot.records.members[author], !member.isRevoked else {
-            logger.warning("stranger refused", metadata: ["author": "\(author)"])
-            return answer(.notAMember, to: signature, detail: "allow it with --allow \(author)")
+            if health.isNews(stranger: author) {
+                logger.warning(
+                    "stranger refused: it keeps asking until it is allowed",
+                    metadata: ["author": "\(author)", "address": "\(request.headers[.gimbalAddress] ?? "")"])
+            }
+            return stranger(signature, detail: "allow it with --allow \(author)")
         }
         return answer(.accepted, to: signature, detail: triggers.register(author, body.reachableAt, from: source) ?? "")
     }
 
     private func push(_ request: Request) async throws -> Response {
         let (signature, body) = try await authenticate(request, bodyLimit: PushRequest.hardMaximumBytes)
-        guard isMember(signature) else { return answer(.notAMember, to: signature) }
+        guard isMember(signature) else { return stranger(signature) }
+        noteClock(of: signature.author, request)
         let deltas: [IncomingDelta]
         let cursor: Cursor
         do throws(WireError) {
@@ -78,13 +85,16 @@ struct PivotRoutes: Sendable {
             deltas = try await Verification.verify(sealed)
         } catch {
             logger.warning("push refused", metadata: ["author": "\(signature.author)", "error": "\(error)"])
-            return answer(error.code == .badSignature ? .badSignature : .malformed, to: signature, detail: "\(error)")
+            let verdict: Answer.Verdict = error.code == .badSignature ? .badSignature : .malformed
+            meter.answered(verdict)
+            return answer(verdict, to: signature, detail: "\(error)")
         }
         let result = await withCheckedContinuation { continuation in
             pivot.push(cursor, deltas) { continuation.resume(returning: $0) }
         }
         switch result {
         case .success(let outcome):
+            note(outcome, of: signature.author)
             if outcome.verdict != .accepted {
                 logger.notice(
                     "push not accepted",
@@ -101,13 +111,14 @@ struct PivotRoutes: Sendable {
     /// The question of sync-on-read: where does the log end now?
     private func place(_ request: Request) async throws -> Response {
         let (signature, _) = try await authenticate(request, bodyLimit: 0)
-        guard isMember(signature) else { return answer(.notAMember, to: signature) }
+        guard isMember(signature) else { return stranger(signature) }
         return answer(.current, to: signature)
     }
 
     private func log(_ request: Request, _ channel: any Channel) async throws -> Response {
         let (signature, _) = try await authenticate(request, bodyLimit: 0)
-        guard isMember(signature) else { return answer(.notAMember, to: signature, status: .forbidden) }
+        guard isMember(signature) else { return stranger(signature) }
+        noteClock(of: signature.author, request)
         guard let query = ReplicationPath.LogQuery(request.uri.query ?? "") else {
             return refusal(.badRequest, "malformed-query", "epoch, position and root of a cursor expected")
         }
@@ -131,7 +142,40 @@ struct PivotRoutes: Sendable {
             })
     }
 
+    // MARK: What an operator should know
+
+    private func noteClock(of author: AuthorID, _ request: Request) {
+        guard let skew = request.headers[.gimbalClockSkew].flatMap({ Int64($0) }) else { return }
+        health.heard(author, address: request.headers[.gimbalAddress] ?? "", skewMilliseconds: skew)
+    }
+
+    private func note(_ outcome: PushOutcome, of author: AuthorID) {
+        meter.answered(outcome.verdict)
+        meter.refused(outcome.refusals)
+        let isCapped = outcome.aheadMilliseconds > 0
+        if isCapped { meter.capped() }
+        if outcome.verdict == .accepted, health.heard(author, isCapped: isCapped) {
+            logger.warning(
+                isCapped
+                    ? "a node's clock is ahead: its stamps are capped" : "a node's stamps are not ahead any more",
+                metadata: ["author": "\(author)", "milliseconds": "\(outcome.aheadMilliseconds)"])
+        }
+        if !outcome.refusals.isEmpty {
+            let reasons = Dictionary(grouping: outcome.refusals) { $0 }.mapValues(\.count).sorted { $0.key < $1.key }
+            logger.notice(
+                "operations of a node were refused",
+                metadata: [
+                    "author": "\(author)", "reasons": "\(reasons.map { "\($0.key): \($0.value)" }.joined(separator: ", "))",
+                ])
+        }
+    }
+
     // MARK: Parts of answers
+
+    /// Signed, so that a node believes it, and refused in the language of HTTP as well.
+    private func stranger(_ signature: RequestSignature, detail: String = "") -> Response {
+        answer(.notAMember, to: signature, status: .unauthorized, detail: detail)
+    }
 
     private func isMember(_ signature: RequestSignature) -> Bool {
         pivot.records.members[signature.author].map { !$0.isRevoked } ?? false
@@ -187,6 +231,7 @@ struct ChallengeError: Error, HTTPResponseError {
 extension HTTPField.Name {
     static let gimbalChallenge = fixed(RequestSignature.challengeHeader)
     static let gimbalAddress = fixed("Gimbal-Address")
+    static let gimbalClockSkew = fixed(RequestSignature.clockHeader)
     static let gimbalErrorCode = fixed("Gimbal-Error")
 
     static func fixed(_ name: String) -> HTTPField.Name {

@@ -15,17 +15,18 @@ final class ReplicationClient: Service {
     private let logger: Logger
     private let isInDoubt = Mutex(false)
     private let following = Mutex<Task<Bool, Never>?>(nil)
-    private let isConnected = Mutex(false)
     private let reachableAt: String?
     /// The wait after a failure, which a trigger ends.
     private let pause = Mutex<Task<Void, Never>?>(nil)
     private let lastTrigger = Mutex(NIODeadline.uptimeNanoseconds(0))
+    private let meter: PushMeter
 
     init(node: NodeSpace, connection: PivotConnection, reachableAt: String?, logger: Logger) {
         self.node = node
         self.connection = connection
         self.reachableAt = reachableAt
         self.logger = logger
+        meter = PushMeter(node.space)
     }
 
     func run() async throws {
@@ -59,7 +60,9 @@ final class ReplicationClient: Service {
 
     private func push(_ request: PushRequest) async {
         do {
-            node.deliver(.pushAnswered(try await connection.push(request)))
+            let answer = try await connection.push(request)
+            meter.answered(answer.verdict)
+            node.deliver(.pushAnswered(answer))
         } catch {
             logger.debug("push failed", metadata: ["error": "\(error)"])
             node.deliver(.pushFailed)
@@ -118,7 +121,7 @@ final class ReplicationClient: Service {
             return true
         }
         guard isNew else { return }
-        guard isConnected.withLock({ $0 }) else {
+        guard node.isFollowing else {
             pause.withLock { $0?.cancel() }
             return
         }
@@ -181,11 +184,12 @@ final class ReplicationClient: Service {
     }
 
     private func setConnected(_ isOpen: Bool) {
-        let changed = isConnected.withLock { known in
-            defer { known = isOpen }
-            return known != isOpen
+        guard node.show(isFollowing: isOpen) else { return }
+        if isOpen {
+            logger.notice("following the pivot", metadata: ["url": "\(connection.url)", "outbox": "\(node.outboxCount)"])
+        } else {
+            logger.notice("lost the pivot: reads and writes go on here", metadata: ["url": "\(connection.url)"])
         }
-        if changed { logger.notice(isOpen ? "following the pivot" : "lost the pivot") }
     }
 
     /// Pages are verified while the one before is being applied.

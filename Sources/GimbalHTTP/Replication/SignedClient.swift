@@ -13,6 +13,7 @@ final class SignedClient: Sendable {
     private let http: HTTPClient
     private let signer: any Signer
     private let address: String
+    private let clockSkew: @Sendable () -> Int64?
     private let primitives = SodiumPrimitives()
     private let nonces = Mutex(Nonces())
 
@@ -24,7 +25,12 @@ final class SignedClient: Sendable {
     /// - Parameters:
     ///   - baseURL: scheme, host and port, without a path.
     ///   - address: what the pivot shows for this node.
-    init(baseURL: String, signer: any Signer, address: String, http: HTTPClient) {
+    ///   - clockSkew: of this node's clock ahead of the pivot's, in milliseconds.
+    init(
+        baseURL: String, signer: any Signer, address: String, http: HTTPClient,
+        clockSkew: @escaping @Sendable () -> Int64? = { nil }
+    ) {
+        self.clockSkew = clockSkew
         self.baseURL = baseURL
         self.signer = signer
         self.address = address
@@ -64,6 +70,7 @@ final class SignedClient: Sendable {
             request.headers.add(name: header.name, value: header.value)
         }
         request.headers.add(name: "Gimbal-Address", value: address)
+        if let skew = clockSkew() { request.headers.add(name: RequestSignature.clockHeader, value: String(skew)) }
         if let body { request.body = .bytes(ByteBuffer(bytes: body)) }
         return Reply(response: try await http.execute(request, deadline: deadline), nonce: nonce)
     }

@@ -1,5 +1,6 @@
 import Foundation
 import GimbalStore
+import GimbalWire
 import Hummingbird
 import HummingbirdCore
 import Logging
@@ -25,6 +26,7 @@ struct HTTPService: Service {
         let publicServer = application(hub, .hostname(options.host, port: options.port)) { channel in
             let address = channel.localAddress.map(Self.text) ?? "\(options.host):\(options.port)"
             onListening(address)
+            introduce(at: address)
             // Unbuffered: whoever started this server waits for the line.
             FileHandle.standardOutput.write(Data("listening on \(address)\n".utf8))
         }
@@ -47,19 +49,42 @@ struct HTTPService: Service {
         let router = Router(context: ServerContext.self)
         router.add(middleware: CrossOrigin.middleware)
         router.add(middleware: CrossOrigin.Exposure())
+        router.add(middleware: TooLarge())
         DirectoryRoutes(spaces: spaces).add(to: router)
         router.get("/_pivot/health/nodes") { [spaces] request, _ in jsonResponse(try spaces.nodes(request)) }
         OperatorRoutes(spaces: spaces).add(to: router)
+        MetricsRoutes(hub: hub, spaces: spaces).add(to: router)
         InsightRoutes(host: host, spaces: spaces).add(to: router)
-        MemberRoutes(spaces: spaces, isOperator: isOperator).add(to: router)
+        MemberRoutes(spaces: spaces, isOperator: isOperator, logger: logger).add(to: router)
         ImportRoutes(spaces: spaces).add(to: router)
         let keys = KeyService(host: host, readDeadline: options.readDeadline)
         let explorer = ExplorerRoutes(options: options, host: host, hub: hub, spaces: spaces)
         ClientRoutes(keys: keys, explorer: explorer, spaces: spaces).add(to: router)
         return Application(
-            router: router, server: .lean(keys: keys, hub: hub),
+            router: router, server: .lean(keys: keys, hub: hub, meter: ServerMetrics.requests, timeouts: options.timeouts),
             configuration: .init(address: address, serverName: nil), onServerRunning: onServerRunning,
             eventLoopGroupProvider: .singleton, logger: quiet)
+    }
+
+    /// Who this server is, for the first lines of its log.
+    private func introduce(at address: String) {
+        logger.notice("serving", metadata: ["version": "\(GimbalVersion.current)", "address": "\(address)"])
+        for space in spaces.replicated {
+            var facts: Logger.Metadata = ["name": "\(space.name)", "role": "\(space.role)"]
+            switch space.held {
+            case .pivot(let pivot):
+                facts["space"] = "\(pivot.space)"
+                facts["author"] = "\(pivot.author)"
+                facts["position"] = "\(pivot.place.position)"
+            case .node(let node):
+                facts["space"] = "\(node.space)"
+                facts["author"] = "\(node.author)"
+                facts["position"] = "\(node.cursor.position)"
+                facts["outbox"] = "\(node.outboxCount)"
+            case .none: facts["space"] = "not here"
+            }
+            logger.notice("serving a space", metadata: facts)
+        }
     }
 
     private static func text(_ address: SocketAddress) -> String {

@@ -5,12 +5,14 @@ import GimbalStore
 import GimbalWire
 import HTTPTypes
 import Hummingbird
+import Logging
 import NIOCore
 
 /// Who may write into a space that this process leads. Changes are taken through the operator's socket alone.
 struct MemberRoutes: Sendable {
     let spaces: ServedSpaces
     let isOperator: Bool
+    let logger: Logger
 
     private static let bodyLimit = 1 << 16
 
@@ -65,6 +67,12 @@ struct MemberRoutes: Sendable {
             let answer = KeyService.answer(failure)
             return refusal(.init(code: answer.status), failure.rawValue, answer.body.map { String(buffer: $0) } ?? "")
         }
+        logger.notice(
+            "a member was changed",
+            metadata: [
+                "author": "\(author)", "writes": "\(member.writes.map(\.description).joined(separator: " "))",
+                "revoked": "\(member.isRevoked)",
+            ])
         return json(Self.describe(author, member))
     }
 }

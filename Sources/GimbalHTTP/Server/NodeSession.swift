@@ -79,14 +79,17 @@ final class NodeSession: Service {
     func pull() { client.withLock { $0 }?.pull() }
 
     private func signedClient() -> SignedClient {
-        SignedClient(baseURL: plan.pivotURL, signer: signer, address: address(), http: http)
+        SignedClient(
+            baseURL: plan.pivotURL, signer: signer, address: address(), http: http,
+            clockSkew: { [weak self] in self?.node?.pivotClock.offsetMilliseconds.map { -$0 } })
     }
 
     /// The source of freshness that a host asks before reads of this node.
     private func connected(_ node: NodeSpace) -> SyncOnRead {
         let pivot = node.certificate.flatMap { try? Certificate(verifying: $0, SodiumPrimitives()) }
         return SyncOnRead(
-            node: node, connection: PivotConnection(space: node.space, client: signedClient(), pivot: pivot?.pivot))
+            node: node,
+            connection: PivotConnection(space: node.space, client: signedClient(), pivot: pivot?.pivot, clock: node.pivotClock))
     }
 
     // MARK: Life
@@ -102,7 +105,7 @@ final class NodeSession: Service {
     private func follow() async throws {
         let space = try await settleSpace()
         guard let node, node.space == space else { return }
-        let connection = PivotConnection(space: space, client: signedClient())
+        let connection = PivotConnection(space: space, client: signedClient(), clock: node.pivotClock)
         let freshness = SyncOnRead(node: node, connection: connection)
         host.update(name) { ($0.store, $0.freshness) = (node, freshness) }
         let client = ReplicationClient(
@@ -120,6 +123,7 @@ final class NodeSession: Service {
             return stored
         }
         var backoff = Backoff()
+        var said: String?
         while true {
             do {
                 let space = try await adopt(link)
@@ -128,9 +132,13 @@ final class NodeSession: Service {
             } catch let error as PivotError {
                 let fault = NodeFault(error)
                 let isOperatorsTurn = if case .local = fault { true } else { false }
-                logger.log(
-                    level: isOperatorsTurn ? .error : .warning, "waiting for the pivot",
-                    metadata: ["url": "\(plan.pivotURL)", "error": "\(error)"])
+                // Once for each reason, however often it is tried.
+                if said != "\(error)" {
+                    said = "\(error)"
+                    logger.log(
+                        level: isOperatorsTurn ? .error : .warning, "waiting for the pivot",
+                        metadata: ["url": "\(plan.pivotURL)", "error": "\(error)"])
+                }
                 refusal.withLock { $0 = fault }
                 _ = node?.show(connectionFault: fault)
                 try await Task.sleep(for: backoff.next())

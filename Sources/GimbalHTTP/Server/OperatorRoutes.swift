@@ -47,6 +47,10 @@ struct OperatorRoutes: Sendable {
         /// Operations of this node that are not known to be in the log.
         var outbox: UInt64?
         var deadLetters: Int?
+        /// Whether the pivot's log comes as it grows.
+        var following: Bool?
+        /// The pivot's clock minus this node's.
+        var pivotClockOffsetMilliseconds: Int64?
         var fault: Fault?
         var storage: [String: UInt64]?
 
@@ -84,6 +88,8 @@ struct OperatorRoutes: Sendable {
             describe(node.space, node.author, node.records, node.cursor, node.checkpoint, &status)
             status.outbox = node.outboxCount
             status.deadLetters = try node.deadLetters().count
+            status.following = node.isFollowing
+            status.pivotClockOffsetMilliseconds = node.pivotClock.offsetMilliseconds
             status.fault = Status.Fault(node.fault)
             status.storage = node.statistics
         }

@@ -16,6 +16,7 @@ public struct ServerOptions: Sendable {
     public var isInsecure: Bool
     public var logLevel: Logger.Level
     public var readDeadline: TimeAmount
+    public var timeouts: ConnectionTimeouts
     public var storeOptions: SpaceOptions
     public var profile: Profile
 
@@ -89,6 +90,7 @@ public struct ServerOptions: Sendable {
         }
         self.logLevel = logLevel
         readDeadline = .milliseconds(Int64(settings.int(forKey: "readDeadlineMilliseconds", default: 250)))
+        timeouts = ConnectionTimeouts(settings)
         let profileName = flags.profile ?? settings.string(forKey: "profile") ?? Profile.standard.rawValue
         guard let profile = Profile(rawValue: profileName) else {
             throw Failure(description: "--profile takes standard or small, not \(profileName)")

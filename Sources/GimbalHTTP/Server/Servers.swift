@@ -20,6 +20,8 @@ public enum GimbalServer {
     public static func run(_ options: ServerOptions, as program: ServerOptions.Program) async throws {
         options.profile.apply()
         let logger = ServerLog.make(program.rawValue, options.logLevel)
+        var options = options
+        options.storeOptions.watcher = { SpaceObserver($0, logger) }
         let folder = try DataFolder(options.dataFolder)
         let http = HTTPClient(
             eventLoopGroupProvider: .shared(MultiThreadedEventLoopGroup.singleton), configuration: clientConfiguration)
@@ -107,5 +109,6 @@ enum ServerLog {
                 },
                 gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
         try await group.run()
+        logger.notice("stopped")
     }
 }

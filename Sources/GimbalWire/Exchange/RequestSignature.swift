@@ -11,6 +11,9 @@ public struct RequestSignature: Hashable, Sendable {
     /// In answers with status 401: a fresh challenge.
     public static let challengeHeader = "Gimbal-Challenge"
 
+    /// How far a node believes its clock to be ahead of the pivot's, in milliseconds: shown to people, and nothing else.
+    public static let clockHeader = "Gimbal-Clock-Skew"
+
     public static let challengeByteCount = 16
     public static let nonceByteCount = challengeByteCount + 8
 

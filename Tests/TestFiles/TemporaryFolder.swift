@@ -6,17 +6,17 @@
     import Musl
 #endif
 
-struct SystemError: Error, CustomStringConvertible {
-    let description: String
+package struct SystemError: Error, CustomStringConvertible {
+    package let description: String
 
-    init(_ action: String) { description = "\(action): \(String(cString: strerror(errno)))" }
+    package init(_ action: String) { description = "\(action): \(String(cString: strerror(errno)))" }
 }
 
 /// A new folder, removed with everything in it when the last reference goes.
-final class TemporaryFolder: Sendable {
-    let path: String
+package final class TemporaryFolder: Sendable {
+    package let path: String
 
-    init() throws {
+    package init() throws {
         var template = Array("/tmp/gimbal-storage-XXXXXX\0".utf8CString)
         guard mkdtemp(&template) != nil else { throw SystemError("mkdtemp") }
         path = String(decoding: template.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
@@ -32,7 +32,7 @@ final class TemporaryFolder: Sendable {
         rmdir(path)
     }
 
-    static func names(_ path: String) throws -> [String] {
+    package static func names(_ path: String) throws -> [String] {
         guard let stream = opendir(path) else { throw SystemError("opendir \(path)") }
         defer { closedir(stream) }
         var names: [String] = []
@@ -47,8 +47,8 @@ final class TemporaryFolder: Sendable {
 }
 
 /// Whole files, for damaging them.
-enum File {
-    static func read(_ path: String) throws -> [UInt8] {
+package enum File {
+    package static func read(_ path: String) throws -> [UInt8] {
         let file = open(path, O_RDONLY)
         guard file >= 0 else { throw SystemError("open \(path)") }
         defer { close(file) }
@@ -62,7 +62,7 @@ enum File {
         }
     }
 
-    static func write(_ content: [UInt8], to path: String) throws {
+    package static func write(_ content: [UInt8], to path: String) throws {
         let file = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
         guard file >= 0 else { throw SystemError("create \(path)") }
         defer { close(file) }

@@ -1,0 +1,94 @@
+import CoreMetrics
+import GimbalCRDT
+import GimbalReplication
+import GimbalStore
+import GimbalWire
+import Logging
+import Synchronization
+
+/// Makes metrics and log lines of what a space's writer does.
+final class SpaceObserver: SpaceWatcher {
+    private let space: SpaceID
+    private let logger: Logger
+    private let steps: CoreMetrics.Timer
+    private let storage: CoreMetrics.Timer
+    /// Why the last commit failed; nil after one that did not.
+    private let trouble = Mutex<String?>(nil)
+    private let hasTrouble = Atomic<Bool>(false)
+
+    init(_ space: SpaceID, _ logger: Logger) {
+        self.space = space
+        self.logger = logger
+        let dimensions = [("space", space.label)]
+        steps = CoreMetrics.Timer(
+            label: MetricName.commitTime.rawValue, dimensions: dimensions, factory: ServerMetrics.registry)
+        storage = CoreMetrics.Timer(
+            label: MetricName.fsyncTime.rawValue, dimensions: dimensions, factory: ServerMetrics.registry)
+    }
+
+    func committed(step: UInt64, storage nanoseconds: UInt64) {
+        steps.recordNanoseconds(Int64(clamping: step))
+        storage.recordNanoseconds(Int64(clamping: nanoseconds))
+        guard hasTrouble.load(ordering: .relaxed) else { return }
+        hasTrouble.store(false, ordering: .relaxed)
+        trouble.withLock { $0 = nil }
+        logger.notice("writes are stored again", metadata: metadata)
+    }
+
+    /// Once for each kind of trouble, however many writes it refuses.
+    func commitFailed(_ reason: String, isDiskFull: Bool) {
+        Counter(
+            label: MetricName.commitFailures.rawValue, dimensions: [("space", space.label), ("reason", reason)],
+            factory: ServerMetrics.registry
+        ).increment()
+        let isNews = trouble.withLock { known in
+            defer { known = reason }
+            return known != reason
+        }
+        hasTrouble.store(true, ordering: .relaxed)
+        guard isNews else { return }
+        logger.error(
+            isDiskFull
+                ? "the disk is full: writes are refused, reads go on" : "the storage failed: writes are refused, reads go on",
+            metadata: metadata.merging(["code": "\(reason)"]) { $1 })
+    }
+
+    func refused(_ letters: [DeadLetter]) {
+        guard let first = letters.first else { return }
+        logger.warning(
+            "the pivot refused writes of this node: they are in the dead letters",
+            metadata: metadata.merging(
+                ["count": "\(letters.count)", "first": "\(first.operation.path)", "reason": "\(first.reason)"]) { $1 })
+    }
+
+    private var metadata: Logger.Metadata { ["space": "\(space.label)"] }
+}
+
+/// Counts what pushes are answered with.
+struct PushMeter: Sendable {
+    private let space: String
+
+    init(_ space: SpaceID) { self.space = space.label }
+
+    func answered(_ verdict: Answer.Verdict) { counter(.verdicts, "verdict", verdict.rawValue).increment() }
+
+    func refused(_ reasons: [String]) { for reason in reasons { counter(.refusedOperations, "reason", reason).increment() } }
+
+    func capped() {
+        Counter(label: MetricName.cappedPushes.rawValue, dimensions: [("space", space)], factory: ServerMetrics.registry)
+            .increment()
+    }
+
+    private func counter(_ name: MetricName, _ label: String, _ value: String) -> Counter {
+        Counter(label: name.rawValue, dimensions: [("space", space), (label, value)], factory: ServerMetrics.registry)
+    }
+}
+
+extension SpaceID {
+    /// What metrics and log lines call it.
+    var label: String { String(hex.prefix(16)) }
+}
+
+extension AuthorID {
+    var label: String { String(hex.prefix(16)) }
+}
