@@ -79,6 +79,7 @@ def check(fleet):
     assert grown(1, "gimbal_commit_seconds_count") >= 1 and grown(0, "gimbal_fsync_seconds_count") >= 1
     for index in (0, 1):
         assert grown(index, "gimbal_push_verdicts_total", verdict="accepted") >= 1
+    assert all(value(families, "gimbal_log_horizon") >= 1 for families in after)
     assert value(after[0], "gimbal_node_connected") == 2
     assert value(after[0], "gimbal_node_lag_entries") == 0
     skews = after[0]["gimbal_node_clock_skew_seconds"].samples

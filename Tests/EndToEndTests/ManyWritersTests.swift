@@ -41,7 +41,7 @@ struct ManyWritersTests {
         let fleet = try await Fleet()
         // Both kinds of key, half of the minute each.
         let end = ContinuousClock.now + .seconds(30)
-        let counts = try await withThrowingTaskGroup(of: Int.self) { group in
+        let counts = try await withThrowingTaskGroup(of: [Int: Int].self) { group in
             for worker in 0..<33 {
                 let server = worker == 32 ? fleet.pivot : fleet.nodes[0]
                 group.addTask {
@@ -52,12 +52,16 @@ struct ManyWritersTests {
                         try await server.set(path, #"{"by":\#(worker),"n":\#(number)}"#)
                         if number % 10 == 0 { #expect(try await server.send(.GET, "/\(path)").status == 200) }
                     }
-                    return number
+                    return [worker: number]
                 }
             }
-            return try await group.reduce(into: []) { $0.append($1) }
+            return try await group.reduce(into: [:]) { $0.merge($1) { $1 } }
         }
-        #expect(counts.allSatisfy { $0 > 10 }, "\(counts)")
+        #expect(counts.count == 33 && counts.allSatisfy { $0.value > 10 }, "\(counts)")
+        let written = counts.filter { $0.key < 32 }.reduce(0) { $0 + $1.value }
+        let metrics = try await fleet.nodes[0].send(.GET, "/metrics").body
+        let counter = #"gimbal_http_requests_total{route="key",method="POST",code="200"} "#
+        #expect(metrics.contains("\(counter)\(written)\n"), "whichever threads counted, none was lost: \(written) of \(metrics)")
         try await fleet.settles()
         let values = try await fleet.everyone.asyncMap { try await $0.local(path) }
         #expect(Set(values).count == 1)

@@ -26,6 +26,7 @@ struct SpaceFigures {
         let labels: MetricLabels = ["space": pivot.space.label]
         describe(pivot.space, role: "pivot", pivot.author, isReady: true, to: &page)
         page.set(.logPosition, labels, Double(pivot.place.position))
+        if let begin = try? pivot.logBegin() { page.set(.logHorizon, labels, Double(begin)) }
         page.set(.members, labels, Double(pivot.records.members.count))
         if let count = pivot.siblingCount { page.set(.siblings, labels, Double(count)) }
         write(pivot.statistics, labels, to: &page)
@@ -42,6 +43,7 @@ struct SpaceFigures {
         let labels: MetricLabels = ["space": node.space.label]
         describe(node.space, role: "node", node.author, isReady: node.isReady, to: &page)
         page.set(.logPosition, labels, Double(node.cursor.position))
+        if let begin = try? node.logBegin() { page.set(.logHorizon, labels, Double(begin)) }
         page.set(.members, labels, Double(node.records.members.count))
         if let count = node.siblingCount { page.set(.siblings, labels, Double(count)) }
         page.set(.outbox, labels, Double(node.outboxCount))
