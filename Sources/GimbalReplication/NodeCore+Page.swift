@@ -148,7 +148,8 @@ extension NodeCore {
             chain = []
         }
         offeredThrough = max(offeredThrough, receiptHead.sequence)
-        rebuildOverlays(work.touched, without: Set(work.settledSequences), &step)
+        step.stale.formUnion(work.touched)
+        step.settled.formUnion(work.settledSequences)
         step.published.formUnion(work.touched)
         becomeReady(&step)
         offerAgainWhatIsMissing()
@@ -156,12 +157,15 @@ extension NodeCore {
         endInvestigation(&step)
     }
 
-    /// Replays what is still pending over the new base, on the paths that a page touched.
-    private func rebuildOverlays(_ paths: Set<Path>, without settled: Set<UInt64>, _ step: inout NodeStep) {
-        for path in paths {
+    /// Replays what is still pending over the new base, on the paths that pages touched: once for all pages of a step, since a
+    /// replay costs as much as there is pending on the path.
+    func rebuildOverlays(_ step: inout NodeStep) {
+        guard !step.stale.isEmpty else { return }
+        for path in step.stale {
             guard let overlay = step.states.overlay(path) else { continue }
-            let operations = overlay.pending.filter { !settled.contains($0) }.compactMap { step.states.pending[$0] }
+            let operations = overlay.pending.filter { !step.settled.contains($0) }.compactMap { step.states.pending[$0] }
             step.states.setOverlay(path, .replaying(operations, of: replica, over: step.states.states[path]))
         }
+        (step.stale, step.settled) = ([], [])
     }
 }

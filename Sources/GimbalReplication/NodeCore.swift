@@ -88,6 +88,7 @@ public struct NodeCore: Sendable {
     ) -> [NodeDirective] {
         var step = NodeStep(states: states)
         for input in inputs {
+            if case .page = input {} else { rebuildOverlays(&step) }
             switch input {
             case .write(let request): write(request, &step, now)
             case .joined(let place): join(place, &step)
@@ -101,6 +102,7 @@ public struct NodeCore: Sendable {
             case .sealOutbox(let operations): appendSealed(operations.filter { $0.sequence > sealedThrough }, &step)
             }
         }
+        rebuildOverlays(&step)
         sealWhatWasWritten(&step)
         continuePush(&step)
         return finish(step)
@@ -118,6 +120,10 @@ public struct NodeCore: Sendable {
         var removedSealed: [UInt64] = []
         var deadLetters: [DeadLetter] = []
         var isRecordChanged = false
+        /// Paths that pages touched and whose overlays are not replayed yet.
+        var stale: Set<Path> = []
+        /// Own operations that pages acknowledged since the last replay.
+        var settled: Set<UInt64> = []
         /// Paths that clients may see differently.
         var published: Set<Path> = []
         var answers: [NodeDirective] = []

@@ -27,7 +27,8 @@ public struct Overlay: Hashable, Sendable {
     mutating func append(_ operation: PendingOperation, of replica: ReplicaID) {
         view = PathState.applying(operation.provisionalEffect(of: replica), to: view)
         pending.append(operation.sequence)
-        observed = Set(observed).union(operation.observed).sorted()
+        // A writer observes again what it observed before: as a rule the last operation's list has all.
+        if observed != operation.observed { observed = Set(observed).union(operation.observed).sorted() }
     }
 }
 

@@ -146,9 +146,13 @@ public final class NodeSpace: SpaceStore {
     /// Applies a verified page; returns when it is on disk, or was refused.
     public func apply(_ page: NodePage) async {
         await withCheckedContinuation { continuation in
-            deliver(.page(page)) { continuation.resume() }
+            apply(page) { continuation.resume() }
         }
     }
+
+    /// Applies verified pages in the order of the calls; those that wait together become one commit. `done` is called when the
+    /// page is on disk, or was refused.
+    public func apply(_ page: NodePage, done: @escaping @Sendable () -> Void) { deliver(.page(page), done: done) }
 
     /// Seals everything in the outbox, so that it can be proven elsewhere; for a pivot change, when nothing is sent any more.
     /// From here on no write is taken.

@@ -192,10 +192,10 @@ final class ReplicationClient: Service {
         }
     }
 
-    /// Pages are verified while the one before is being applied.
+    /// Pages are verified while those before are being applied.
     private func consume(_ body: some AsyncSequence<ByteBuffer, any Error>) async throws {
         var frames = FrameReader()
-        var applying: Task<Void, Never>?
+        let window = PageWindow()
         for try await chunk in body {
             try Task.checkCancellation()
             frames.append(chunk)
@@ -203,11 +203,11 @@ final class ReplicationClient: Service {
                 guard !bytes.isEmpty else { continue }
                 let page = try await connection.verify(page: bytes)
                 show(nil)
-                await applying?.value
-                applying = Task { await self.node.apply(page) }
+                await window.enter(bytes.count)
+                node.apply(page) { window.leave(bytes.count) }
             }
         }
-        await applying?.value
+        await window.drained()
     }
 }
 
