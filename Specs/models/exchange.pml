@@ -126,7 +126,10 @@ inline settle() {
 		offered = answerHead
 	:: verdict == HEAD && answerHead > baseHead && answerHead <= sealed && IN(answerHead, ends) &&
 		answerHash == UP_TO(answerHead, ends) ->
-		offered = answerHead; expected = answerPlace
+#ifndef FAULT_HEAD_UNHEEDED
+		offered = answerHead;
+#endif
+		expected = answerPlace
 #ifndef FAULT_OVERTAKEN_ANSWER
 	/* It was answered before the receipts that are here by now. */
 	:: verdict == HEAD && answerHead < baseHead && answerHead >= pushBase -> offered = baseHead

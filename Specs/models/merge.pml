@@ -22,7 +22,7 @@ byte vector[REPLICAS];
 #define CLEAR REMOVE
 short written[DOTS];
 short shown[REPLICAS];
-/* A wall clock says one of these: it may be far ahead of the others, or behind. */
+/* What the wall clock of one replica may say; the others follow what they have seen. */
 #define AHEAD 4
 #else
 byte live[REPLICAS];
@@ -31,6 +31,10 @@ byte live[REPLICAS];
 /* Used within one step only. */
 hidden byte dot, each, taken, before;
 hidden short greatest;
+
+/* What is claimed. A violated assertion shows the name of its claim, which is always 0, behind the condition. */
+hidden byte states_converge, add_wins, observed_goes, own_write_is_shown;
+#define CLAIM(name, condition) assert((condition) || name)
 
 #define NEXT(at) (at * SEQUENCES + (IN(at * SEQUENCES, vector[at]) -> 1 : 0))
 #define CAN_WRITE(at) (!IN(at * SEQUENCES + SEQUENCES - 1, vector[at]))
@@ -48,27 +52,24 @@ inline check(at) {
 		:: else
 		fi
 	}
-	assert(shown[at] == greatest);
+	CLAIM(states_converge, shown[at] == greatest)
 }
 
 /* The clock's last reading: nothing covered is beyond it. */
+#ifdef FAULT_CLOCK_DEAF
+#define HEARD(at) (vector[at] & ALL_OF(at))
+#else
+#define HEARD(at) vector[at]
+#endif
+
 inline readClock(at) {
 	greatest = 0;
-#ifndef FAULT_CLOCK_DEAF
 	for (each : 0 .. DOTS - 1) {
 		if
-		:: IN(each, vector[at]) && STAMP(written[each]) > greatest -> greatest = STAMP(written[each])
+		:: IN(each, HEARD(at)) && STAMP(written[each]) > greatest -> greatest = STAMP(written[each])
 		:: else
 		fi
 	}
-#else
-	for (each : 0 .. DOTS - 1) {
-		if
-		:: IN(each, vector[at] & ALL_OF(at)) && STAMP(written[each]) > greatest -> greatest = STAMP(written[each])
-		:: else
-		fi
-	}
-#endif
 }
 
 #define NEXT_STAMP(wall) (greatest + 1 > (wall) -> greatest + 1 : (wall))
@@ -81,7 +82,7 @@ inline write(at, isValue, wall) {
 	written[dot] = WRITE(NEXT_STAMP(wall), dot, isValue);
 	shown[at] = REGISTER_AFTER(shown[at], written[dot]);
 	vector[at] = vector[at] | BIT(dot);
-	assert(shown[at] == written[dot] || (isValue == 0 && shown[at] == 0));
+	CLAIM(own_write_is_shown, shown[at] == written[dot]);
 	check(at);
 }
 
@@ -108,7 +109,9 @@ inline check(at) {
 		:: else
 		fi
 	}
-	assert(live[at] == (vector[at] & ~taken));
+	CLAIM(observed_goes, (live[at] & taken) == 0);
+	CLAIM(add_wins, (vector[at] & ~taken & ~live[at]) == 0);
+	CLAIM(states_converge, live[at] == (vector[at] & ~taken))
 }
 
 inline write(at, ofKind) {
@@ -140,9 +143,8 @@ end:
 	do
 #ifdef REGISTER
 	:: d_step { CAN_WRITE(_pid) -> write(_pid, 1, 0) }
-	:: d_step { CAN_WRITE(_pid) -> write(_pid, 1, AHEAD) }
+	:: d_step { _pid == 0 && CAN_WRITE(_pid) -> write(_pid, 1, AHEAD) }
 	:: d_step { CAN_WRITE(_pid) && IS_VALUE(shown[_pid]) -> write(_pid, 0, 0) }
-	:: d_step { CAN_WRITE(_pid) && IS_VALUE(shown[_pid]) -> write(_pid, 0, AHEAD) }
 #else
 	:: d_step { CAN_WRITE(_pid) -> write(_pid, PUT) }
 	:: d_step { CAN_WRITE(_pid) && live[_pid] != 0 -> write(_pid, REMOVE) }

@@ -192,10 +192,17 @@ inline push(n) {
 	fi
 }
 
+/* A node never goes back to a smaller epoch: a pivot that lacks nothing else still needs a greater one. */
+#ifdef FAULT_EPOCH_STAYS
+#define ADDS_SOMETHING(n) ((places[n].vector & ~places[PIVOT].vector) != 0)
+#else
+#define ADDS_SOMETHING(n) ((places[n].vector & ~places[PIVOT].vector) != 0 || places[n].epoch > places[PIVOT].epoch)
+#endif
+
 /* The pivot lost something: the node's base is joined, unless it adds nothing. */
 inline refill(n) {
 	if
-	:: (places[n].vector & ~places[PIVOT].vector) != 0 || places[n].epoch > places[PIVOT].epoch ->
+	:: ADDS_SOMETHING(n) ->
 #ifdef FAULT_REFILL_REPLAYS
 		places[PIVOT].live = places[PIVOT].live | (places[n].live & ~places[PIVOT].vector);
 #else
@@ -210,12 +217,10 @@ inline refill(n) {
 		fi;
 		places[PIVOT].position++;
 		horizon = places[PIVOT].position;
-#ifndef FAULT_EPOCH_NOT_GREATER
 		if
 		:: places[n].epoch > places[PIVOT].epoch -> places[PIVOT].epoch = places[n].epoch
 		:: else
 		fi;
-#endif
 		places[PIVOT].epoch++;
 		heldByBackup[PIVOT] = false;
 		pivotReplica = 0;

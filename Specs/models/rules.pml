@@ -52,8 +52,10 @@
 #define STAMP(write) ((write) >> 5)
 #define DOT(write) (((write) >> 1) & 15)
 #define IS_VALUE(write) ((write) & 1)
-#ifdef FAULT_NO_TIE_BREAK
+#if defined(FAULT_NO_TIE_BREAK)
 #define PRECEDES(write, other) (STAMP(write) <= STAMP(other))
+#elif defined(FAULT_LAST_COMES_WINS)
+#define PRECEDES(write, other) true
 #else
 #define PRECEDES(write, other) (((write) >> 1) < ((other) >> 1))
 #endif
@@ -62,4 +64,18 @@
 	(PRECEDES(shown, incoming) -> (IS_VALUE(incoming) -> (incoming) : 0) : (shown))
 #else
 #define REGISTER_AFTER(shown, incoming) (PRECEDES(shown, incoming) -> (incoming) : (shown))
+#endif
+
+/* The join of two registers: the greater write, but a side that has seen the other's write and shows another one has
+ * overwritten it: the two lives of a log may have put different caps on one write. A dot on both sides keeps the smaller stamp. */
+#define HAS_OVERWRITTEN(write, other, otherVector) ((write) != 0 && (other) != (write) && IN(DOT(write), otherVector))
+#define GREATER(write, other) (PRECEDES(write, other) -> (other) : (write))
+#ifdef FAULT_GREATER_WINS_JOIN
+#define REGISTER_JOINED(shown, vector, other, otherVector) \
+	((shown) != 0 && (other) != 0 && DOT(shown) == DOT(other) -> (PRECEDES(shown, other) -> (shown) : (other)) : GREATER(shown, other))
+#else
+#define REGISTER_JOINED(shown, vector, other, otherVector) \
+	((shown) != 0 && (other) != 0 && DOT(shown) == DOT(other) -> (PRECEDES(shown, other) -> (shown) : (other)) : \
+	(HAS_OVERWRITTEN(shown, other, otherVector) && !HAS_OVERWRITTEN(other, shown, vector) -> (other) : \
+	(HAS_OVERWRITTEN(other, shown, vector) && !HAS_OVERWRITTEN(shown, other, otherVector) -> (shown) : GREATER(shown, other))))
 #endif
