@@ -53,7 +53,7 @@ let package = Package(
             swiftSettings: settings),
         tests(
             "LawTests", ["GimbalCRDT", "GimbalWire", "GimbalReplication", "GimbalSigning", "Laws"], exclude: ["Counterexamples"]),
-        tests("GimbalWireTests", ["GimbalCRDT", "GimbalWire", "GimbalSigning"]),
+        tests("GimbalWireTests", ["GimbalCRDT", "GimbalWire", "GimbalSigning", "GimbalReplication", "Laws"]),
         .target(name: "TestFiles", path: "Tests/TestFiles", swiftSettings: settings),
         tests("GimbalStorageTests", ["GimbalStorage", "GimbalRocksDB", "TestFiles"]),
         tests(

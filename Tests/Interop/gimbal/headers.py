@@ -55,7 +55,7 @@ def decode_header(payload):
     first, count = reader.uint(), reader.uint()
     if count > OPERATIONS:
         raise WireError("too-large", place, f"{count} operations, at most {OPERATIONS} are allowed")
-    if first == 0 or count == 0 or first + count - 1 > UINT64:
+    if first == 0 or count == 0 or first + count > UINT64:
         raise WireError("inconsistent", place, f"{count} operations from sequence {first} on")
     stamp = reader.uint(STAMP, code="bad-stamp")
     previous = reader.bytes(32)

@@ -33,7 +33,7 @@ def valid():
         "observing another incarnation of the author": replace(BASE, observed=((ANNA.public, INCARNATION + 1, 5),)),
         "greatest stamp": replace(BASE, stamp=GREATEST),
         "stamp 0, incarnation 0": replace(BASE, stamp=0, incarnation=0),
-        "greatest sequence": replace(BASE, first=2**64 - 2, count=2, previous=BASE.hash, incarnation=2**64 - 1),
+        "greatest sequence": replace(BASE, first=2**64 - 3, count=2, previous=BASE.hash, incarnation=2**64 - 1),
     }
     clashing = {
         "one of two that clash": replace(BASE, first=2, previous=BASE.hash, stamp=STAMP + 1),
@@ -58,6 +58,7 @@ def fields():
         ("count 4097", replace(BASE, count=4097), ["too-large", "inconsistent"]),
         ("first sequence 0", replace(BASE, first=0), ["inconsistent", "unexpected"]),
         ("sequences overflow", replace(BASE, first=2**64 - 1, count=2, previous=BASE.hash), ["inconsistent", "too-large"]),
+        ("no sequence after the last", replace(BASE, first=2**64 - 2, count=2, previous=BASE.hash), "inconsistent"),
         ("stamp over the greatest", replace(BASE, stamp=GREATEST + 1), "bad-stamp"),
         ("stamp 2^64 - 1", replace(BASE, stamp=2**64 - 1), "bad-stamp"),
         ("table falls", replace(BASE, observed=(cleo, bert)), unsorted),

@@ -92,6 +92,8 @@ def not_canonical():
         "an operation in a tag": b"\xc1" + array(uint(2), uint(0), tstr("one")),
         "a number": uint(2),
         "text": tstr("one"),
+    }
+    fields = {
         "clear with a value": array(uint(2), uint(0), tstr("one"), tstr("1")),
         "assign without created": array(uint(1), uint(0), tstr("one"), tstr("1")),
         "put without observed": array(uint(3), uint(0), path, tstr("1"), uint(0)),
@@ -114,6 +116,7 @@ def not_canonical():
     return [
         *(invalid(name, data, "not-canonical") for name, data in wrong.items()),
         *(invalid(name, data, "unexpected") for name, data in unexpected.items()),
+        *(invalid(name, data, ["unexpected", "unknown-kind"]) for name, data in fields.items()),
         *(invalid(name, data, codes) for name, (data, codes) in arguable.items()),
     ]
 
@@ -148,7 +151,7 @@ def kinds():
     misfit = ["bad-path", "unknown-kind", "inconsistent"]
     return [
         *(invalid(f"kind {kind}", array(uint(kind), uint(0), tstr("one")), "unknown-kind") for kind in (0, 5, 24, 2**64 - 1)),
-        invalid("kind 5 alone", array(uint(5)), "unknown-kind"),
+        invalid("kind 5 alone", array(uint(5)), ["unknown-kind", "truncated"]),
         invalid("assign of a member", array(uint(1), uint(0), tstr("a/b"), tstr("1"), uint(0)), misfit),
         invalid("clear of a member", array(uint(2), uint(0), tstr("a/b")), misfit),
         invalid("put of a register", array(uint(3), uint(0), tstr("a"), tstr("1"), uint(0), array()), misfit),

@@ -3,6 +3,7 @@ import GimbalCRDT
 import GimbalReplication
 import GimbalSigning
 import GimbalWire
+import Laws
 import Testing
 
 /// Specs/vectors/merges.json: states and joins that another implementation made from the specification alone.
