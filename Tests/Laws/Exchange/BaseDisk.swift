@@ -4,16 +4,16 @@ import GimbalWire
 
 /// What a server has on disk of the replicated state: only what commits say, so that what a commit forgets is missed after a
 /// restart.
-struct BaseDisk {
-    let space: SpaceID
-    private(set) var states: [Path: PathState] = [:]
-    private(set) var refused: [Dot: String] = [:]
-    private(set) var heads: [ReplicaID: Head] = [:]
+public struct BaseDisk {
+    public let space: SpaceID
+    public private(set) var states: [Path: PathState] = [:]
+    public private(set) var refused: [Dot: String] = [:]
+    public private(set) var heads: [ReplicaID: Head] = [:]
     private var digest = StateDigest()
     private var frontier = MerkleTree.Frontier()
-    private(set) var checkpoint: Checkpoint?
+    public private(set) var checkpoint: Checkpoint?
 
-    init(space: SpaceID) { self.space = space }
+    public init(space: SpaceID) { self.space = space }
 
     mutating func apply(_ commit: BaseCommit) {
         for (path, state) in commit.states { states[path] = state }
@@ -38,7 +38,7 @@ struct BaseDisk {
     }
 
     /// The same as a value.
-    var spaceState: SpaceState {
+    public var spaceState: SpaceState {
         SpaceState(versionVector: VersionVector(heads: heads), paths: states, refused: refused)
     }
 }

@@ -270,6 +270,9 @@ struct ExchangeWorld {
 
     // MARK: Quiet
 
+    /// Nodes that hold what the pivot lost wait for a refill; if there are none, everything settles.
+    var canSettle: Bool { nodes.allSatisfy { pivot.contains($0.core.cursor) } }
+
     /// Everybody may write, everything arrives: until all outboxes are empty and every base is the pivot's state.
     mutating func settle() throws(Violation) {
         pivot.failsNextCommit = false

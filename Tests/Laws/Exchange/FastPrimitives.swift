@@ -3,20 +3,22 @@ import GimbalWire
 
 /// Hashes and signatures that cost nothing and prove nothing: laws are about merging, and are checked on many thousands of
 /// histories. Whoever knows a public key can sign for it.
-struct FastPrimitives: Primitives {
-    func hash(prefix: UInt8?, _ bytes: Span<UInt8>) -> Digest {
+public struct FastPrimitives: Primitives {
+    public init() {}
+
+    public func hash(prefix: UInt8?, _ bytes: Span<UInt8>) -> Digest {
         let words = mixed(prefix.map { UInt64($0) + 1 } ?? 0, bytes)
         return Digest(words: words)
     }
 
-    func wideHash(_ bytes: Span<UInt8>) -> SIMD8<UInt64> {
+    public func wideHash(_ bytes: Span<UInt8>) -> SIMD8<UInt64> {
         let words = mixed(999, bytes)
         let lanes = SIMD4(words.first, words.second, words.third, words.fourth)
         let more = lanes &+ 0x9e37_79b9_7f4a_7c15
         return SIMD8(lowHalf: lanes, highHalf: SIMD4(Self.stir(more.x), Self.stir(more.y), Self.stir(more.z), Self.stir(more.w)))
     }
 
-    func verify(_ signature: Signature, of message: [UInt8], by author: AuthorID) -> Bool {
+    public func verify(_ signature: Signature, of message: [UInt8], by author: AuthorID) -> Bool {
         signature == FastSigner(author: author).sign(message)
     }
 
@@ -54,14 +56,14 @@ struct FastPrimitives: Primitives {
     }
 }
 
-struct FastSigner: Signer {
-    let author: AuthorID
+public struct FastSigner: Signer {
+    public let author: AuthorID
 
     init(author: AuthorID) { self.author = author }
 
-    init(number: Int) { self.init(author: AuthorID(words: Words32(UInt64(number) &+ 0xa000, 1, 2, 3))) }
+    public init(number: Int) { self.init(author: AuthorID(words: Words32(UInt64(number) &+ 0xa000, 1, 2, 3))) }
 
-    func sign(_ message: [UInt8]) -> Signature {
+    public func sign(_ message: [UInt8]) -> Signature {
         let hash = FastPrimitives().hash(author.bytes + message).bytes
         guard let signature = Signature(hash + hash) else { preconditionFailure("64 bytes are a signature") }
         return signature

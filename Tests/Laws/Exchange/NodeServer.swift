@@ -3,47 +3,52 @@ import GimbalReplication
 import GimbalWire
 
 /// A node's core with a disk: loads what a step needs, steps, commits, and notes what it has to do.
-struct NodeServer {
+public struct NodeServer {
     /// What survives a restart.
-    struct Disk {
-        var base: BaseDisk
-        var record: NodeRecord
-        var overlays: [Path: Overlay] = [:]
-        var pending: [UInt64: PendingOperation] = [:]
-        var sealed: [UInt64: SealedOutboxDelta] = [:]
-        var deadLetters: [DeadLetter] = []
+    public struct Disk {
+        public var base: BaseDisk
+        public var record: NodeRecord
+        public var overlays: [Path: Overlay] = [:]
+        public var pending: [UInt64: PendingOperation] = [:]
+        public var sealed: [UInt64: SealedOutboxDelta] = [:]
+        public var deadLetters: [DeadLetter] = []
         /// Not a server's: what clients were told to be stored here.
-        var acknowledged: [Acknowledged] = []
+        public var acknowledged: [Acknowledged] = []
+
+        public init(base: BaseDisk, record: NodeRecord) {
+            self.base = base
+            self.record = record
+        }
     }
 
     /// A write that was answered, under what stays when an operation is written again.
-    struct Acknowledged: Hashable {
-        var stamp: HybridTimestamp
-        var path: Path
+    public struct Acknowledged: Hashable {
+        public var stamp: HybridTimestamp
+        public var path: Path
     }
 
-    enum Errand { case seal(from: UInt64), investigate, reissue }
+    public enum Errand { case seal(from: UInt64), investigate, reissue }
 
-    let signer: FastSigner
-    private(set) var disk: Disk
-    private(set) var core: NodeCore
+    public let signer: FastSigner
+    public private(set) var disk: Disk
+    public private(set) var core: NodeCore
     var saved: Disk?
     var failsNextCommit = false
     var waiting: [WriteRequest] = []
-    private(set) var errands: [Errand] = []
+    public private(set) var errands: [Errand] = []
     /// A push on its way, read from disk when the core asked for it.
-    var outgoing: (cursor: Cursor, deltas: [IncomingDelta])?
+    public var outgoing: (cursor: Cursor, deltas: [IncomingDelta])?
     private(set) var wantsOwnBodies = false
     /// Whether the pivot admitted it since the start.
     var isJoined = false
-    private(set) var faults: Set<String> = []
+    public private(set) var faults: Set<String> = []
     private(set) var reissueCount = 0
     private(set) var lastStamp: HybridTimestamp
     /// Register writes by dot: the write that its writer saw and replaced.
     private(set) var replaced: [Dot: Dot] = [:]
     private let primitives = FastPrimitives()
 
-    init(signer: FastSigner, disk: Disk) {
+    public init(signer: FastSigner, disk: Disk) {
         self.signer = signer
         self.disk = disk
         core = Self.start(disk, signer)
@@ -57,7 +62,7 @@ struct NodeServer {
     }
 
     /// What is not on disk is gone.
-    mutating func restart(from disk: Disk? = nil) {
+    public mutating func restart(from disk: Disk? = nil) {
         self = NodeServer(signer: signer, disk: disk ?? self.disk, saved: saved)
     }
 
@@ -66,7 +71,7 @@ struct NodeServer {
         self.saved = saved
     }
 
-    mutating func takeErrands() -> [Errand] {
+    public mutating func takeErrands() -> [Errand] {
         defer { errands = [] }
         return errands
     }
@@ -79,7 +84,7 @@ struct NodeServer {
         wantsOwnBodies = core.isInvestigating
     }
 
-    var everythingPending: [PendingOperation] { disk.pending.values.sorted { $0.sequence < $1.sequence } }
+    public var everythingPending: [PendingOperation] { disk.pending.values.sorted { $0.sequence < $1.sequence } }
 
     /// The deltas of a push, read from their bytes as the pivot does.
     private func deltas(_ firstSequences: [UInt64]) throws(Violation) -> [IncomingDelta] {
@@ -100,7 +105,7 @@ struct NodeServer {
 
     /// False if its commit failed and everything is as before.
     @discardableResult
-    mutating func step(_ inputs: [NodeInput], now: Now, using random: inout SeededRandom) throws(Violation) -> Bool {
+    public mutating func step(_ inputs: [NodeInput], now: Now, using random: inout SeededRandom) throws(Violation) -> Bool {
         // Kept only where it is needed: a second owner makes every change a copy.
         let before = failsNextCommit ? core : nil
         let seen = views(of: inputs)

@@ -3,38 +3,40 @@ import GimbalReplication
 import GimbalWire
 
 /// The pivot's core with a disk: loads what a step needs, steps, commits.
-struct PivotServer {
+public struct PivotServer {
     /// What survives a restart.
-    struct Disk {
-        var base: BaseDisk
-        var record = PivotRecord()
+    public struct Disk {
+        public var base: BaseDisk
+        public var record = PivotRecord()
         /// By position, from 1: each entry, and its delta as nodes get it.
-        var log: [(entry: LogEntry, delta: IncomingDelta)] = []
+        public var log: [(entry: LogEntry, delta: IncomingDelta)] = []
         /// Of each commit.
-        var checkpoints: [(position: UInt64, checkpoint: VerifiedCheckpoint)] = []
+        public var checkpoints: [(position: UInt64, checkpoint: VerifiedCheckpoint)] = []
+
+        public init(base: BaseDisk) { self.base = base }
     }
 
-    private(set) var disk: Disk
-    private(set) var core: PivotCore
+    public private(set) var disk: Disk
+    public private(set) var core: PivotCore
     var failsNextCommit = false
     var waiting: [WriteRequest] = []
     private let signer: FastSigner
     private let primitives = FastPrimitives()
 
-    init(disk: Disk, signer: FastSigner) {
+    public init(disk: Disk, signer: FastSigner) {
         self.disk = disk
         self.signer = signer
         core = PivotCore(base: disk.base.base, record: disk.record, signer: signer, primitives: primitives)
     }
 
-    func checkpoint(at position: UInt64) -> Checkpoint? {
+    public func checkpoint(at position: UInt64) -> Checkpoint? {
         disk.checkpoints.last { $0.position == position }?.checkpoint.checkpoint
     }
 
-    func contains(_ cursor: Cursor) -> Bool { core.contains(cursor, checkpoint: checkpoint(at: cursor.position)) }
+    public func contains(_ cursor: Cursor) -> Bool { core.contains(cursor, checkpoint: checkpoint(at: cursor.position)) }
 
     /// What the step says, or nil if its commit failed and everything is as before.
-    mutating func step(
+    public mutating func step(
         _ inputs: [PivotInput], now: Now, using random: inout SeededRandom
     ) throws(Violation) -> [PivotDirective]? {
         var states: [Path: PathState?] = [:]
@@ -78,7 +80,7 @@ struct PivotServer {
     }
 
     /// The page after a position that takes in `limit` commits; nil when there is nothing after it.
-    func page(after position: UInt64, limit: Int, receiptsFor replica: ReplicaID?) -> NodePage? {
+    public func page(after position: UInt64, limit: Int, receiptsFor replica: ReplicaID?) -> NodePage? {
         guard let end = disk.checkpoints.filter({ $0.position > position }).prefix(limit).last else { return nil }
         let entries = disk.log[Int(position)..<Int(end.position)].map { entry, delta in
             NodePage.Entry(
