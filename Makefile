@@ -5,7 +5,7 @@ BINARIES = .build/release
 PREFIX ?= /usr/local
 PACKAGES = librocksdb-dev libsodium-dev pkg-config curl python3-venv
 
-.PHONY: demo test test-core laws mutation clients build bench format lint install packages clean
+.PHONY: demo test test-core laws mutation fuzz clients build bench format lint install packages clean
 
 build: packages
 	swift build $(SWIFT_FLAGS)
@@ -31,6 +31,7 @@ demo: packages
 test: packages lint
 	swift build $(SWIFT_FLAGS) --build-tests
 	Tests/Clients/run.sh $(BINARIES)
+	Fuzz/run.sh 2
 	swift test $(SWIFT_FLAGS)
 
 # Clients that are not ours (Python) against real servers.
@@ -52,6 +53,10 @@ laws: packages
 mutation: packages
 	Tests/Mutation/run.py $(MUTATIONS)
 
+# Every fuzz target for TIME seconds; inputs that once broke something are replayed first.
+fuzz: packages
+	Fuzz/run.sh $(or $(TIME),60)
+
 # The table of docs/performance.md; BENCH="--quick" for a short one.
 bench: packages
 	@dpkg-query -W redis-server nginx-light >/dev/null 2>&1 || { \
@@ -62,14 +67,14 @@ bench: packages
 	Tests/Benchmarks/.build/release/benchmarks --binaries $(BINARIES) $(BENCH)
 
 format:
-	swift format --in-place --recursive Package.swift Sources Tests
+	swift format --in-place --recursive Package.swift Sources Tests Fuzz
 
 lint:
-	swift format lint --strict --recursive Package.swift Sources Tests
+	swift format lint --strict --recursive Package.swift Sources Tests Fuzz
 
 install: build
 	install -d $(PREFIX)/bin
 	install $(BINARIES)/pivot $(BINARIES)/node $(BINARIES)/gimbal $(PREFIX)/bin
 
 clean:
-	rm -rf .build .build-core
+	rm -rf .build .build-core .build-fuzz

@@ -1,6 +1,6 @@
 /// What is fuzzed: each target is a property of any bytes.
 public enum FuzzTarget: String, CaseIterable, Sendable {
-    case cbor, operation, delta, exchange, bundle, tamper, path, json, patch, request, merge
+    case cbor, operation, delta, exchange, bundle, tamper, path, json, patch, request, merge, pivot
 
     /// Does not return when the property does not hold.
     public func check(_ bytes: [UInt8]) {
@@ -15,6 +15,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
         case .json: JSONProperties.check(bytes)
         case .patch: PatchProperties.check(bytes)
         case .request: RequestProperties.check(bytes)
+        case .pivot: PivotProperties.check(bytes)
         case .merge: MergeProperties.check(bytes)
         }
     }

@@ -21,17 +21,15 @@ public enum Seeds {
         func read(_ names: String...) -> [[UInt8]] { names.flatMap { Self.read("\(vectors)/\($0).json") } }
         switch target {
         case .cbor: return read("operations", "digests", "entries").filter { $0.count < 200 }
-        case .operation: return read("operations") + HostileInputs.operations
-        case .delta: return read("deltas") + HostileInputs.deltas
+        case .operation: return read("operations")
+        case .delta: return read("deltas")
         case .exchange:
             return read("entries", "certificates", "checkpoints", "headers") + [scene.page, scene.push.encoded]
                 + scene.answers.map(\.encoded) + scene.entries.map(\.encoded)
-                + HostileInputs.exchange
         case .bundle: return read("bundles") + [Scene.file(scene.bundleItems)]
         case .tamper: return (0..<3).map { [$0, 0, 0] }
-        case .patch: return HostileInputs.patches
         case .request: return RequestProperties.seeds
-        case .path, .json, .merge: return []
+        case .path, .json, .patch, .merge, .pivot: return []
         }
     }
 

@@ -1,7 +1,7 @@
 import FuzzProperties
 import Glibc
 
-/// `fuzz TARGET [libFuzzer's options and corpus folders]`, `fuzz --list`, `fuzz --seeds VECTORS FOLDER`.
+/// `fuzz TARGET [libFuzzer's options and corpus folders]`, `fuzz --list`, `fuzz --seeds VECTORS FOLDER`, `fuzz --hostile`.
 @main
 struct Fuzz {
     /// Tells libFuzzer's child processes, which get its own arguments only, what they are for.
@@ -10,6 +10,10 @@ struct Fuzz {
     static func main() {
         let arguments = CommandLine.arguments
         if arguments.dropFirst().first == "--list" { return print(FuzzTarget.allCases.map(\.rawValue).joined(separator: "\n")) }
+        if arguments.dropFirst().first == "--hostile" {
+            installAllocationMeter()
+            return print("\(HostileInputs.check()) large hostile inputs hold")
+        }
         if arguments.count == 4, arguments[1] == "--seeds" { return Seeds.write(vectors: arguments[2], into: arguments[3]) }
         var rest = arguments
         if rest.count > 1, FuzzTarget(rawValue: rest[1]) != nil { setenv(variable, rest.remove(at: 1), 1) }
@@ -18,6 +22,11 @@ struct Fuzz {
             exit(2)
         }
         installAllocationMeter()
+        // Beside libFuzzer's own figures: on a busy machine only this one says how fast a target is.
+        atexit {
+            print("stat::cpu_seconds: \(Double(clock()) / Double(CLOCKS_PER_SEC))")
+            fflush(nil)
+        }
         run(rest)
     }
 
