@@ -1,90 +1,179 @@
-/// Writes a JSON Patch (RFC 6902) of `add`, `replace` and `remove`, operation by operation.
-public struct JSONPatchWriter: Sendable {
-    /// The operations with commas between them, without the brackets.
-    public private(set) var operations: [UInt8] = []
-
-    public init() {}
-
-    public var isEmpty: Bool { operations.isEmpty }
-
-    public mutating func add(_ pointer: JSONPointer, _ json: [UInt8]) { append("add", pointer, json) }
-    public mutating func replace(_ pointer: JSONPointer, _ json: [UInt8]) { append("replace", pointer, json) }
-    public mutating func remove(_ pointer: JSONPointer) { append("remove", pointer, nil) }
-
-    public mutating func append(_ other: JSONPatchWriter) {
-        guard !other.isEmpty else { return }
-        if !isEmpty { operations.append(UInt8(ascii: ",")) }
-        operations += other.operations
+/// A JSON Patch (RFC 6902), ready to be applied.
+public struct JSONPatch: Sendable {
+    public enum Operation: Sendable {
+        case add(JSONPointer, JSONValue)
+        case remove(JSONPointer)
+        case replace(JSONPointer, JSONValue)
+        case move(from: JSONPointer, to: JSONPointer)
+        case copy(from: JSONPointer, to: JSONPointer)
+        case test(JSONPointer, JSONValue)
     }
 
-    private mutating func append(_ operation: StaticString, _ pointer: JSONPointer, _ json: [UInt8]?) {
-        if !isEmpty { operations.append(UInt8(ascii: ",")) }
-        operations += "{\"op\":\"".utf8
-        operation.withUTF8Buffer { operations += $0 }
-        operations += "\",\"path\":".utf8
-        JSONValue.writeString(pointer.text, to: &operations)
-        if let json {
-            operations += ",\"value\":".utf8
-            operations += json
-        }
-        operations.append(UInt8(ascii: "}"))
+    /// Why a patch is none, or does not fit the document.
+    public enum Failure: String, Error, Sendable {
+        /// Not an array of operations as RFC 6902 has them.
+        case malformed = "patch-malformed"
+        /// There is nothing at the place that an operation names.
+        case missing = "patch-target-missing"
+        /// A `test` found something else.
+        case untrue = "patch-test-failed"
     }
 
-    /// Adds what turns `old` into `new` at `pointer`: member by member where both are objects, element by element where both
-    /// are arrays, else as a whole.
-    public mutating func change(_ old: JSONValue, to new: JSONValue, at pointer: JSONPointer) {
-        switch (old, new) {
-        case (.object(let before), .object(let after)): change(before, to: after, at: pointer)
-        case (.array(let before), .array(let after)): change(before, to: after, at: pointer)
-        default: if old != new { replace(pointer, new.write()) }
-        }
+    public let operations: [Operation]
+
+    public init(_ operations: [Operation]) { self.operations = operations }
+
+    public init(_ json: JSONValue) throws(Failure) {
+        guard let items = json.array else { throw .malformed }
+        operations = try items.map { item throws(Failure) in try Operation(item) }
     }
 
-    private typealias Members = [(name: String, value: JSONValue)]
-
-    private mutating func change(_ old: Members, to new: Members, at pointer: JSONPointer) {
-        // Readers of JSON take the last of several members with one name.
-        let before = Dictionary(old.map { (JSONName($0.name), $0.value) }, uniquingKeysWith: { $1 })
-        let after = Dictionary(new.map { (JSONName($0.name), $0.value) }, uniquingKeysWith: { $1 })
-        for name in before.keys.sorted() where after[name] == nil { remove(pointer.appending(name.text)) }
-        for (name, value) in after.sorted(by: { $0.key < $1.key }) {
-            if let previous = before[name] {
-                change(previous, to: value, at: pointer.appending(name.text))
-            } else {
-                add(pointer.appending(name.text), value.write())
-            }
-        }
-    }
-
-    private mutating func change(_ old: [JSONValue], to new: [JSONValue], at pointer: JSONPointer) {
-        for index in 0..<min(old.count, new.count) { change(old[index], to: new[index], at: pointer.appending(index)) }
-        for index in stride(from: old.count - 1, through: new.count, by: -1) { remove(pointer.appending(index)) }
-        for index in stride(from: old.count, to: new.count, by: 1) { add(pointer.appending(index), new[index].write()) }
+    /// Applies the operations one after the other.
+    ///
+    /// - Throws: and gives no document, when one of them does not fit.
+    public func applied(to document: JSONValue) throws(Failure) -> JSONValue {
+        var result = document
+        for operation in operations { try operation.apply(to: &result) }
+        return result
     }
 }
 
-/// The place of a value in a JSON text (RFC 6901).
-public struct JSONPointer: Hashable, Sendable {
-    public let text: String
-
-    /// The whole text.
-    public static let root = JSONPointer(text: "")
-
-    private init(text: String) { self.text = text }
-
-    public func appending(_ index: Int) -> JSONPointer { JSONPointer(text: "\(text)/\(index)") }
-
-    public func appending(_ name: String) -> JSONPointer {
-        guard name.utf8.contains(where: { $0 == UInt8(ascii: "~") || $0 == UInt8(ascii: "/") }) else {
-            return JSONPointer(text: "\(text)/\(name)")
+extension JSONPatch.Operation {
+    init(_ json: JSONValue) throws(JSONPatch.Failure) {
+        func pointer(_ name: String) throws(JSONPatch.Failure) -> JSONPointer {
+            guard let text = json[name]?.string, let pointer = JSONPointer(parsing: text) else { throw .malformed }
+            return pointer
         }
-        let escaped = name.utf8.flatMap { byte -> [UInt8] in
-            switch byte {
-            case UInt8(ascii: "~"): Array("~0".utf8)
-            case UInt8(ascii: "/"): Array("~1".utf8)
-            default: [byte]
+        func value() throws(JSONPatch.Failure) -> JSONValue {
+            guard let value = json["value"] else { throw .malformed }
+            return value
+        }
+        self =
+            switch json["op"]?.string {
+            case "add": .add(try pointer("path"), try value())
+            case "remove": .remove(try pointer("path"))
+            case "replace": .replace(try pointer("path"), try value())
+            case "move": .move(from: try pointer("from"), to: try pointer("path"))
+            case "copy": .copy(from: try pointer("from"), to: try pointer("path"))
+            case "test": .test(try pointer("path"), try value())
+            default: throw .malformed
             }
+    }
+
+    func apply(to document: inout JSONValue) throws(JSONPatch.Failure) {
+        switch self {
+        case .add(let place, let value): try document.edit(place.steps[...], .add(value))
+        case .remove(let place): try document.edit(place.steps[...], .remove)
+        case .replace(let place, let value): try document.edit(place.steps[...], .replace(value))
+        case .move(let from, let to):
+            let value = try document.value(at: from)
+            try document.edit(from.steps[...], .remove)
+            try document.edit(to.steps[...], .add(value))
+        case .copy(let from, let to): try document.edit(to.steps[...], .add(try document.value(at: from)))
+        case .test(let place, let value):
+            guard try document.value(at: place).means(value) else { throw .untrue }
         }
-        return JSONPointer(text: "\(text)/\(String(decoding: escaped, as: UTF8.self))")
+    }
+}
+
+private enum Edit {
+    case add(JSONValue)
+    case replace(JSONValue)
+    case remove
+}
+
+extension JSONValue {
+    /// The value at a place.
+    fileprivate func value(at pointer: JSONPointer) throws(JSONPatch.Failure) -> JSONValue {
+        var value = self
+        for step in pointer.steps {
+            let next: JSONValue? =
+                switch value {
+                case .object: value[step]
+                case .array(let items): Self.index(step, below: items.count).map { items[$0] }
+                default: nil
+                }
+            guard let next else { throw .missing }
+            value = next
+        }
+        return value
+    }
+
+    /// Each step goes into one level of the document, so its depth bounds the recursion. What it leaves when it throws is
+    /// of no use.
+    fileprivate mutating func edit(_ steps: ArraySlice<String>, _ edit: Edit) throws(JSONPatch.Failure) {
+        guard let step = steps.first else {
+            switch edit {
+            case .add(let value), .replace(let value): self = value
+            case .remove: throw .missing
+            }
+            return
+        }
+        switch self {
+        case .object(var members):
+            // Nothing else holds the members while they change: they are not copied.
+            self = .null
+            let index = members.lastIndex { $0.name.hasSameBytes(as: step) }
+            if steps.count > 1 {
+                guard let index else { throw .missing }
+                try members[index].value.edit(steps.dropFirst(), edit)
+            } else {
+                try Self.edit(&members, step, index, edit)
+            }
+            self = .object(members)
+        case .array(var items):
+            self = .null
+            if steps.count > 1 {
+                guard let index = Self.index(step, below: items.count) else { throw .missing }
+                try items[index].edit(steps.dropFirst(), edit)
+            } else {
+                try Self.edit(&items, step, edit)
+            }
+            self = .array(items)
+        case .string, .number, .bool, .null: throw .missing
+        }
+    }
+
+    private static func edit(
+        _ members: inout [(name: String, value: JSONValue)], _ name: String, _ index: Int?, _ edit: Edit
+    ) throws(JSONPatch.Failure) {
+        switch (edit, index) {
+        case (.add(let value), let index?), (.replace(let value), let index?): members[index].value = value
+        case (.add(let value), nil): members.append((name, value))
+        case (.remove, _?): members.removeAll { $0.name.hasSameBytes(as: name) }
+        case (.replace, nil), (.remove, nil): throw .missing
+        }
+    }
+
+    private static func edit(_ items: inout [JSONValue], _ step: String, _ edit: Edit) throws(JSONPatch.Failure) {
+        switch edit {
+        case .add(let value):
+            guard let index = step == "-" ? items.count : Self.index(step, below: items.count + 1) else { throw .missing }
+            items.insert(value, at: index)
+        case .replace(let value):
+            guard let index = Self.index(step, below: items.count) else { throw .missing }
+            items[index] = value
+        case .remove:
+            guard let index = Self.index(step, below: items.count) else { throw .missing }
+            items.remove(at: index)
+        }
+    }
+
+    /// An index as RFC 6901 §4 writes it: decimal, no leading zero.
+    private static func index(_ step: String, below count: Int) -> Int? {
+        guard let index = Int(step), String(index) == step, (0..<count).contains(index) else { return nil }
+        return index
+    }
+
+    /// Equal as RFC 6902 §4.6 has it: numbers by value, members in any order.
+    fileprivate func means(_ other: JSONValue) -> Bool {
+        switch (self, other) {
+        case (.number(let one), .number(let two)): one == two || Double(one) == Double(two)
+        case (.array(let one), .array(let two)): one.count == two.count && zip(one, two).allSatisfy { $0.means($1) }
+        case (.object(let one), .object(let two)):
+            Set(one.map { JSONName($0.name) }) == Set(two.map { JSONName($0.name) })
+                && one.allSatisfy { name, _ in self[name].flatMap { mine in other[name].map(mine.means) } ?? false }
+        default: self == other
+        }
     }
 }
