@@ -66,6 +66,7 @@ let package = Package(
 if !coreOnly {
     package.products += [
         .library(name: "GimbalHTTP", targets: ["GimbalHTTP"]),
+        .library(name: "GimbalClient", targets: ["GimbalClient"]),
         .executable(name: "pivot", targets: ["pivot"]),
         .executable(name: "node", targets: ["node"]),
         .executable(name: "gimbal", targets: ["gimbal"]),
@@ -75,6 +76,7 @@ if !coreOnly {
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
         .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
@@ -85,6 +87,18 @@ if !coreOnly {
     ]
     package.targets += [
         .systemLibrary(name: "CMalloc"),
+        library(
+            "GimbalClient",
+            [
+                "GimbalCRDT", "GimbalWire",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOWebSocket", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+            ]),
         library(
             "GimbalHTTP",
             [
@@ -110,10 +124,11 @@ if !coreOnly {
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             resources: [.embedInCode("Page/index.html")]),
+        tests("GimbalClientTests", ["GimbalClient", "GimbalWire"]),
         tests(
             "EndToEndTests",
             [
-                "TestFiles",
+                "TestFiles", "GimbalClient", "GimbalWire",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),

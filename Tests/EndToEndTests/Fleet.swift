@@ -77,6 +77,9 @@ final class Server: Sendable {
     func kill() { state.withLock { $0.process?.kill() } }
 
     func signal(_ number: Int32) { state.withLock { $0.process.map { _ = Foundation.kill($0.processIdentifier, number) } } }
+    /// Stops it without a word to anybody, until `resume`.
+    func pause() { state.withLock { _ = $0.process?.suspend() } }
+    func resume() { state.withLock { _ = $0.process?.resume() } }
 
     /// Asks it to stop and waits for it. Returns its exit status.
     @discardableResult

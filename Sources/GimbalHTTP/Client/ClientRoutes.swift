@@ -1,6 +1,7 @@
 import GimbalCRDT
 import GimbalReplication
 import GimbalStore
+import GimbalWire
 import HTTPTypes
 import Hummingbird
 import NIOCore

@@ -1,4 +1,5 @@
 import GimbalStore
+import GimbalWire
 import NIOCore
 import NIOHTTP1
 

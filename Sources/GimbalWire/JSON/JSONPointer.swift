@@ -24,6 +24,14 @@ public struct JSONPointer: Hashable, Sendable {
         text.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false).dropFirst().map(Self.unescaped)
     }
 
+    /// The first step, and the place from there on; nil for the whole text.
+    public var split: (first: String, rest: JSONPointer)? {
+        let bytes = text.utf8.dropFirst()
+        guard !text.isEmpty else { return nil }
+        let end = bytes.firstIndex(of: UInt8(ascii: "/")) ?? bytes.endIndex
+        return (Self.unescaped(Substring(text[..<end]).utf8.dropFirst()), JSONPointer(text: String(text[end...])))
+    }
+
     private static func unescaped(_ bytes: Substring.UTF8View) -> String {
         guard bytes.contains(UInt8(ascii: "~")) else { return String(Substring(bytes)) }
         var plain: [UInt8] = []
