@@ -49,6 +49,18 @@ public final class GimbalClient: Sendable {
         return try Entry(item, freshness: answer.freshness, options.decoder)
     }
 
+    /// What is at a path, or nil when there is nothing; otherwise like ``get(_:as:reading:)``.
+    public func find<Value: Decodable>(
+        _ path: String, as type: Value.Type = Value.self, reading preference: ReadPreference = .fresh
+    ) async throws(GimbalError) -> Entry<Value>? {
+        do throws(GimbalError) {
+            return try await get(path, reading: preference)
+        } catch {
+            guard case .notFound = error else { throw error }
+            return nil
+        }
+    }
+
     /// The keys that match a pattern, newest first.
     ///
     /// - Parameter limit: how many a page has at most. Keys written between two pages are on neither; `nil` asks for one page of

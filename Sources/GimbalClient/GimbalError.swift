@@ -1,5 +1,22 @@
 /// Why something could not be done. Each case has a stable ``code``: the one that the server says in `Gimbal-Error`, or the
 /// client's own where no server was involved.
+///
+/// Everything throws this type alone, so that a `catch` can `switch` over it:
+///
+/// ```swift
+/// do {
+///     try await client.patch("things/42", with: ["count": 2])
+/// } catch {
+///     switch error {
+///     case .notFound: try await client.set("things/42", to: Thing(count: 2))
+///     case _ where error.isTransient: later()
+///     default: throw error
+///     }
+/// }
+/// ```
+///
+/// - Note: The compiler of Swift 6.3 crashes at `catch GimbalError.notFound { … }` (a typed error, matched in part, with no
+///   value bound). Catch all and `switch`, or bind the value: `catch GimbalError.notFound(let path)`.
 public enum GimbalError: Error, Hashable, Sendable {
     /// Nothing is at the path.
     case notFound(path: String)

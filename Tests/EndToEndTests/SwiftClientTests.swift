@@ -35,6 +35,8 @@ struct SwiftClientTests {
             #expect(try await client.get("things/scalar", as: Int.self, reading: .local).value == 12_345)
             try await client.delete(path)
             await #expect(throws: GimbalError.notFound(path: path)) { try await client.get(path, as: Thing.self) }
+            #expect(try await client.find(path, as: Thing.self) == nil)
+            #expect(try await client.find("things/scalar", as: Int.self)?.value == 12_345)
             try await client.delete("things/*")
             #expect(try await client.list("things/*", as: Thing.self).all().isEmpty)
             await client.shutdown()

@@ -39,6 +39,8 @@ final class HTTPTransport: Transport {
         try? await http.shutdown()
     }
 
+    private var isShutDown: Bool { openChannels.withLock { $0 == nil } }
+
     /// False when it was closed already.
     private func close() -> Bool {
         let channels = openChannels.withLock { channels in channels.take() }
@@ -96,7 +98,9 @@ final class HTTPTransport: Transport {
         do {
             opened = try await opening.run { channel in self.register(channel) }
         } catch {
-            throw Task.isCancelled ? .cancelled : GimbalError(transport: error)
+            // The connector wraps what made the attempt end.
+            if Task.isCancelled { throw .cancelled }
+            throw isShutDown ? .shutDown : GimbalError(transport: error)
         }
         switch opened {
         case .open(let stream): return stream

@@ -1,5 +1,6 @@
 import Foundation
 import GimbalStore
+import GimbalWire
 import NIOCore
 import NIOWebSocket
 
