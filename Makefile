@@ -63,7 +63,7 @@ bench: packages
 	  sudo=""; [ "$$(id -u)" = 0 ] || sudo=sudo; $$sudo apt-get install -y -qq redis-server nginx-light >/dev/null; }
 	swift build -c release --product pivot
 	swift build -c release --product node
-	swift build -c release --package-path Tests/Benchmarks
+	GIMBAL_CORE=1 swift build -c release --package-path Tests/Benchmarks
 	Tests/Benchmarks/.build/release/benchmarks --binaries $(BINARIES) $(BENCH)
 
 format:
