@@ -30,13 +30,18 @@ public struct SodiumPrimitives: Primitives {
         }
     }
 
-    public func wideHash(_ bytes: Span<UInt8>) -> [UInt64] {
-        var output = [UInt8](repeating: 0, count: 64)
-        bytes.withUnsafeBufferPointer { input in
-            _ = crypto_generichash(&output, 64, input.baseAddress, UInt64(input.count), nil, 0)
-        }
-        return output.withUnsafeBytes { raw in
-            (0..<8).map { UInt64(littleEndian: raw.loadUnaligned(fromByteOffset: $0 * 8, as: UInt64.self)) }
+    public func wideHash(_ bytes: Span<UInt8>) -> SIMD8<UInt64> {
+        withUnsafeTemporaryAllocation(byteCount: 64, alignment: 8) { output in
+            bytes.withUnsafeBufferPointer { input in
+                if let start = output.assumingMemoryBound(to: UInt8.self).baseAddress {
+                    crypto_generichash(start, 64, input.baseAddress, UInt64(input.count), nil, 0)
+                }
+            }
+            var words = SIMD8<UInt64>()
+            for index in 0..<8 {
+                words[index] = UInt64(littleEndian: output.load(fromByteOffset: index * 8, as: UInt64.self))
+            }
+            return words
         }
     }
 

@@ -17,7 +17,7 @@ public protocol Primitives: Sendable {
     /// BLAKE2b-256 of the prefix byte, if there is one, and the bytes.
     func hash(prefix: UInt8?, _ bytes: Span<UInt8>) -> Digest
     /// BLAKE2b-512, as eight little-endian words.
-    func wideHash(_ bytes: Span<UInt8>) -> [UInt64]
+    func wideHash(_ bytes: Span<UInt8>) -> SIMD8<UInt64>
     /// Whether `signature` is the author's over `message`. Small-order keys and non-canonical signatures are refused.
     func verify(_ signature: Signature, of message: [UInt8], by author: AuthorID) -> Bool
 }
