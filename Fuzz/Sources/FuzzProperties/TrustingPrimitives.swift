@@ -7,7 +7,7 @@ struct TrustingPrimitives: Primitives {
     private let sodium = SodiumPrimitives()
 
     func hash(prefix: UInt8?, _ bytes: Span<UInt8>) -> Digest { sodium.hash(prefix: prefix, bytes) }
-    func wideHash(_ bytes: Span<UInt8>) -> [UInt64] { sodium.wideHash(bytes) }
+    func wideHash(_ bytes: Span<UInt8>) -> SIMD8<UInt64> { sodium.wideHash(bytes) }
     func verify(_ signature: Signature, of message: [UInt8], by author: AuthorID) -> Bool { true }
 }
 
@@ -31,7 +31,7 @@ struct HashSigner: Signer {
 
     func sign(_ message: [UInt8]) -> Signature {
         let words = SodiumPrimitives().wideHash((author.bytes + message).span)
-        let bytes = words.flatMap { word in (0..<8).map { UInt8(truncatingIfNeeded: word >> UInt64($0 * 8)) } }
+        let bytes = words.indices.flatMap { index in (0..<8).map { UInt8(truncatingIfNeeded: words[index] >> UInt64($0 * 8)) } }
         guard let signature = Signature(bytes) else { preconditionFailure("BLAKE2b-512 has \(Signature.byteCount) bytes") }
         return signature
     }
@@ -42,7 +42,7 @@ struct HashPrimitives: Primitives {
     private let sodium = SodiumPrimitives()
 
     func hash(prefix: UInt8?, _ bytes: Span<UInt8>) -> Digest { sodium.hash(prefix: prefix, bytes) }
-    func wideHash(_ bytes: Span<UInt8>) -> [UInt64] { sodium.wideHash(bytes) }
+    func wideHash(_ bytes: Span<UInt8>) -> SIMD8<UInt64> { sodium.wideHash(bytes) }
     func verify(_ signature: Signature, of message: [UInt8], by author: AuthorID) -> Bool {
         HashSigner(author: author).sign(message) == signature
     }
