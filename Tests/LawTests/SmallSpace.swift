@@ -72,7 +72,7 @@ struct SmallSpace {
     }
 
     /// The reasons with which the last log entry refuses operations, by index.
-    var refusals: [Refusal] { pivot.disk.log.last?.entry.refusals ?? [] }
+    var refusals: [Refusal] { Array(pivot.disk.log.last?.entry.refusals ?? []) }
 
     /// What the path holds at the pivot.
     func dots(_ path: String) -> [UInt64] {
