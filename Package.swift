@@ -5,6 +5,9 @@ import PackageDescription
 // signing and storage build and test in seconds (`make test-core`).
 let coreOnly = Context.environment["GIMBAL_CORE"] == "1"
 
+// `GIMBAL_DOCS=1` adds the documentation plugin (`make docs`), which ordinary builds have no use for.
+let withDocumentation = Context.environment["GIMBAL_DOCS"] == "1"
+
 let settings: [SwiftSetting] = [
     .treatAllWarnings(as: .error),
     .enableUpcomingFeature("ExistentialAny"),
@@ -103,7 +106,7 @@ if !coreOnly {
             "GimbalHTTP",
             [
                 "CMalloc",
-                "GimbalCRDT", "GimbalWire", "GimbalSigning", "GimbalReplication", "GimbalStorage", "GimbalStore",
+                "GimbalClient", "GimbalCRDT", "GimbalWire", "GimbalSigning", "GimbalReplication", "GimbalStorage", "GimbalStore",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
@@ -128,7 +131,7 @@ if !coreOnly {
         tests(
             "EndToEndTests",
             [
-                "TestFiles", "GimbalClient", "GimbalWire",
+                "TestFiles", "GimbalClient", "GimbalHTTP", "GimbalWire",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
@@ -145,4 +148,8 @@ if !coreOnly {
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
     ]
+}
+
+if withDocumentation {
+    package.dependencies.append(.package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.5.0"))
 }

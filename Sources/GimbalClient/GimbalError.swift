@@ -111,7 +111,7 @@ extension GimbalError: CustomStringConvertible {
 
 extension GimbalError {
     /// What a server's refusal means.
-    init(_ answer: TransportAnswer, target: String) {
+    package init(_ answer: TransportAnswer, target: String) {
         let message = String(decoding: answer.body, as: UTF8.self)
         let code = answer.errorCode ?? "status-\(answer.status)"
         self =

@@ -84,7 +84,7 @@ struct ClientRoutes: Sendable {
         guard !path.isReserved else { return response(KeyService.reservedPath) }
         let home = keys.host.home(of: path)
         guard home.store.isReady else { return response(KeyService.notReady(home)) }
-        let freshness = await refresh(home, request)
+        let freshness = await keys.refresh(home, preference(request))
         if freshness == .local, preference(request) == .latest { return response(KeyService.pivotAway) }
         let description = ExplanationJSON(records: home.store.records)
         guard let value = description.siblings(path, try home.store.state(path)) else {
@@ -93,14 +93,6 @@ struct ClientRoutes: Sendable {
         var response = json(value)
         response.headers[.gimbalFreshness] = freshness.rawValue
         return response
-    }
-
-    private func refresh(_ home: SpaceHost.Replicated, _ request: Request) async -> Freshness {
-        await withCheckedContinuation { continuation in
-            keys.refresh(home, preference(request), MultiThreadedEventLoopGroup.singleton.any()) {
-                continuation.resume(returning: $0)
-            }
-        }
     }
 
     private func preference(_ request: Request) -> ReadPreference {
@@ -127,7 +119,7 @@ struct ClientRoutes: Sendable {
         guard let pattern = Pattern(text) else { return refusal(.badRequest, "invalid-path", "ooo: key is not valid") }
         switch request.method {
         case .get, .head: return try await list(pattern, request)
-        case .delete: return try await deleteAll(pattern)
+        case .delete: return response(try await keys.deleteAll(pattern))
         case .patch: return refusal(.badRequest, "pattern", "ooo: glob pattern not allowed for this operation")
         default:
             let sentence =
@@ -140,51 +132,18 @@ struct ClientRoutes: Sendable {
     private func list(_ pattern: Pattern, _ request: Request) async throws -> Response {
         let query = request.uri.queryParameters
         guard let limit = KeyList.limit(query["limit"]), let cursor = KeyPlace.parse(query["cursor"]) else {
-            return refusal(.badRequest, "bad-page", "limit is a number from 1, cursor what the last page named")
+            return response(KeyService.badPage)
         }
-        var freshness = Freshness.pivot
-        for home in keys.host.homes(of: pattern) {
-            guard home.store.isReady else { return response(KeyService.notReady(home)) }
-            if await refresh(home, request) == .local { freshness = .local }
+        let list: KeyList
+        let freshness: Freshness
+        switch try await keys.list(pattern, limit: limit.value, after: cursor.value, preference(request)) {
+        case .success(let answer): (list, freshness) = answer
+        case .failure(let failure): return response(failure)
         }
-        if freshness == .local, preference(request) == .latest { return response(KeyService.pivotAway) }
-        let list = try KeyList(pattern, in: keys.host, limit: limit.value, after: cursor.value)
         var headers: HTTPFields = [.contentType: "application/json", .gimbalFreshness: freshness.rawValue]
         if let next = list.next { headers[.gimbalCursor] = next.description }
         guard request.method == .get else { return Response(status: .ok, headers: headers) }
         return Response(status: .ok, headers: headers, body: ResponseBody { writer in try await list.write(to: &writer) })
-    }
-
-    /// Deletes what matches and can be seen here, some hundreds at a time.
-    private func deleteAll(_ pattern: Pattern) async throws -> Response {
-        for home in keys.host.homes(of: pattern) {
-            guard home.store.isReady else { return response(KeyService.notReady(home)) }
-            var after: Path?
-            while true {
-                var paths: [Path] = []
-                try keys.host.scan(pattern, in: home, after: after) { entry in
-                    paths.append(entry.path)
-                    return paths.count < 512
-                }
-                guard let last = paths.last else { break }
-                after = last
-                if let failure = await delete(paths, home.store) { return response(KeyService.answer(failure)) }
-            }
-        }
-        return Response(status: .noContent)
-    }
-
-    private func delete(_ paths: [Path], _ store: any SpaceStore) async -> WriteFailure? {
-        await withTaskGroup(of: WriteFailure?.self) { group in
-            for path in paths {
-                group.addTask {
-                    // Somebody else may have been faster.
-                    guard case .failure(let failure) = await store.write(.delete(path)), failure != .notFound else { return nil }
-                    return failure
-                }
-            }
-            return await group.reduce(nil) { $0 ?? $1 }
-        }
     }
 }
 

@@ -78,6 +78,12 @@ struct KeyList: Sendable {
     }
 
     func write(to writer: inout any ResponseBodyWriter) async throws {
+        try await write { try await writer.write($0) }
+        try await writer.finish(nil)
+    }
+
+    /// Writes the array in chunks of some size.
+    func write(_ emit: (ByteBuffer) async throws -> Void) async throws {
         var buffer = ByteBuffer(string: "[")
         var isFirst = true
         for key in keys {
@@ -86,12 +92,11 @@ struct KeyList: Sendable {
             isFirst = false
             MetaObject.write(entry, to: &buffer)
             if buffer.readableBytes > 64 << 10 {
-                try await writer.write(buffer)
+                try await emit(buffer)
                 buffer.clear()
             }
         }
         buffer.writeStaticString("]")
-        try await writer.write(buffer)
-        try await writer.finish(nil)
+        try await emit(buffer)
     }
 }

@@ -80,6 +80,9 @@ struct KeyService: Sendable {
     static let reservedPath = KeyAnswer.failure(
         400, "reserved-path", "ooo: key is not valid: a path that begins with _ is a space's own record")
 
+    static let tooLarge = KeyAnswer.failure(413, "too-large", "a body has at most \(maximumBodyBytes) bytes")
+    static let badPage = KeyAnswer.failure(400, "bad-page", "limit is a number from 1, cursor what the last page named")
+
     private func body(of request: KeyRequest, _ completion: (KeyAnswer) -> Void) -> [UInt8]? {
         let bytes = request.body.map { [UInt8](buffer: $0) } ?? []
         do throws(JSONError) {

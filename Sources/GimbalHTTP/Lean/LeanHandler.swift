@@ -191,7 +191,7 @@ final class LeanHandler: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     private func refuseTooLarge(_ context: ChannelHandlerContext) {
-        refuse(.failure(413, "too-large", "a body has at most \(KeyService.maximumBodyBytes) bytes"), context)
+        refuse(KeyService.tooLarge, context)
     }
 
     private func submit(_ request: KeyRequest, _ head: HTTPRequestHead, _ context: ChannelHandlerContext) {

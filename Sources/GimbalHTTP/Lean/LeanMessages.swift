@@ -1,4 +1,3 @@
-import GimbalStore
 import GimbalWire
 import NIOCore
 import NIOHTTP1

@@ -1,4 +1,4 @@
-import GimbalStore
+import GimbalWire
 import NIOCore
 import NIOHTTP1
 

@@ -1,3 +1,4 @@
+import GimbalClient
 import GimbalCRDT
 import GimbalReplication
 import GimbalStore
@@ -224,16 +225,6 @@ extension NodeFault {
             self = .refused(.wrongSpace, detail: "\(error)")
         default: return nil
         }
-    }
-}
-
-/// Waits longer after each failure in a row.
-struct Backoff {
-    private var delay = Duration.milliseconds(100)
-
-    mutating func next() -> Duration {
-        defer { delay = min(delay * 2, .seconds(5)) }
-        return delay + .milliseconds(Int.random(in: 0...100))
     }
 }
 

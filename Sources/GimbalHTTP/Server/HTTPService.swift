@@ -13,6 +13,7 @@ import Synchronization
 struct HTTPService: Service {
     let options: ServerOptions
     let host: SpaceHost
+    let hub: SubscriptionHub
     let folder: DataFolder
     let logger: Logger
     let spaces: ServedSpaces
@@ -21,25 +22,14 @@ struct HTTPService: Service {
     func run() async throws {
         let socket = try OperatorSocket(folder)
         defer { socket.remove() }
-        let hub = SubscriptionHub(host: host, logger: logger)
-        defer { hub.close() }
         let publicServer = application(hub, .hostname(options.host, port: options.port)) { channel in
             let address = channel.localAddress.map(Self.text) ?? "\(options.host):\(options.port)"
             onListening(address)
             introduce(at: address)
-            // Unbuffered: whoever started this server waits for the line.
-            FileHandle.standardOutput.write(Data("listening on \(address)\n".utf8))
         }
         let operators = application(hub, .unixDomainSocket(path: socket.path), isOperator: true) { _ in socket.restrict() }
-        let group = ServiceGroup(configuration: .init(services: [publicServer, operators], logger: quiet))
+        let group = ServiceGroup(configuration: .init(services: [publicServer, operators], logger: ServerLog.quiet(logger)))
         try await group.run()
-    }
-
-    /// Hummingbird tells of every start and stop of each server; one line of ours is enough.
-    private var quiet: Logger {
-        var logger = logger
-        logger.logLevel = max(logger.logLevel, .warning)
-        return logger
     }
 
     private func application(
@@ -63,7 +53,7 @@ struct HTTPService: Service {
         return Application(
             router: router, server: .lean(keys: keys, hub: hub, meter: ServerMetrics.requests, timeouts: options.timeouts),
             configuration: .init(address: address, serverName: nil), onServerRunning: onServerRunning,
-            eventLoopGroupProvider: .singleton, logger: quiet)
+            eventLoopGroupProvider: .singleton, logger: ServerLog.quiet(logger))
     }
 
     /// Who this server is, for the first lines of its log.

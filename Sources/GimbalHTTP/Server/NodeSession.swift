@@ -1,5 +1,6 @@
 import AsyncHTTPClient
 import Foundation
+import GimbalClient
 import GimbalCRDT
 import GimbalReplication
 import GimbalSigning

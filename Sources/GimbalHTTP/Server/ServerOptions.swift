@@ -60,8 +60,12 @@ public struct ServerOptions: Sendable {
         public var description: String
     }
 
-    public init(_ flags: Flags, for program: Program) async throws {
-        let settings = try await Self.reader(flags.config)
+    /// - Parameters:
+    ///   - flags: stronger than the environment, which is stronger than the file that they may name.
+    ///   - program: what the flags are about.
+    ///   - readsEnvironment: false for a server inside of another program, whose environment is its own matter.
+    public init(_ flags: Flags, for program: Program, readsEnvironment: Bool = true) async throws {
+        let settings = try await Self.reader(flags.config, readsEnvironment)
         let listen = flags.listen ?? settings.string(forKey: "listen") ?? "127.0.0.1:0"
         guard let colon = listen.lastIndex(of: ":"), let port = Int(listen[listen.index(after: colon)...]),
             (0...65535).contains(port)
@@ -109,8 +113,9 @@ public struct ServerOptions: Sendable {
 
     private var isLoopback: Bool { host == "localhost" || host == "::1" || host.hasPrefix("127.") }
 
-    private static func reader(_ file: String?) async throws -> ConfigReader {
-        let environment = EnvironmentVariablesProvider().prefixKeys(with: "gimbal")
+    private static func reader(_ file: String?, _ readsEnvironment: Bool) async throws -> ConfigReader {
+        let environment: any ConfigProvider =
+            readsEnvironment ? EnvironmentVariablesProvider().prefixKeys(with: "gimbal") : InMemoryProvider(values: [:])
         guard let file else { return ConfigReader(provider: environment) }
         do {
             return ConfigReader(providers: [

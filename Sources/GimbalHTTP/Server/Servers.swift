@@ -1,17 +1,8 @@
-import AsyncHTTPClient
 import CMalloc
 import Foundation
-import GimbalCRDT
-import GimbalReplication
-import GimbalSigning
-import GimbalStore
-import GimbalWire
-import Hummingbird
 import Logging
 import NIOCore
-import NIOPosix
 import ServiceLifecycle
-import Synchronization
 import UnixSignals
 
 /// Runs a server until it is told to stop: leads spaces, follows others, and keeps a local one. The programs `pivot` and
@@ -20,54 +11,16 @@ public enum GimbalServer {
     public static func run(_ options: ServerOptions, as program: ServerOptions.Program) async throws {
         options.profile.apply()
         let logger = ServerLog.make(program.rawValue, options.logLevel)
-        var options = options
-        options.storeOptions.watcher = { SpaceObserver($0, logger) }
-        let folder = try DataFolder(options.dataFolder)
-        let http = HTTPClient(
-            eventLoopGroupProvider: .shared(MultiThreadedEventLoopGroup.singleton), configuration: clientConfiguration)
+        let assembly = try await ServerAssembly(options, logger: logger, onListening: ServerLog.announce)
+        var services = assembly.services
+        if options.profile == .small { services.append(HeapTrimmer()) }
         do {
-            try await serve(options, folder, http, logger)
+            try await ServerLog.runUntilStopped(services, logger)
         } catch {
-            try? await http.shutdown()
+            await assembly.close()
             throw error
         }
-        try await http.shutdown()
-    }
-
-    private static func serve(
-        _ options: ServerOptions, _ folder: DataFolder, _ http: HTTPClient, _ logger: Logger
-    ) async throws {
-        let local = try await SpaceOpener.openLocal(options, folder, logger)
-        let host = SpaceHost(
-            replicated: options.spaces.map { .init(name: $0.name, store: AbsentSpace(.awaited)) }, local: local.store)
-        defer { host.close() }
-        let listening = Mutex("")
-        let opener = SpaceOpener(
-            options: options, folder: folder, host: host, http: http, address: { listening.withLock { $0 } }, logger: logger)
-        let (served, keeper) = try await opener.open()
-        let service = HTTPService(
-            options: options, host: host, folder: folder, logger: logger, spaces: ServedSpaces(served, local: local.served),
-            onListening: { address in listening.withLock { $0 = address } })
-        var services: [any Service] = [service, keeper]
-        for space in served {
-            switch space.state {
-            case .led(_, let routes): services.append(routes.triggers)
-            case .followed(let session):
-                services.append(SessionService(session: session, served: space, opener: opener))
-            case .local, .unavailable: break
-            }
-        }
-        if options.profile == .small { services.append(HeapTrimmer()) }
-        try await ServerLog.runUntilStopped(services, logger)
-    }
-
-    private static var clientConfiguration: HTTPClient.Configuration {
-        var configuration = HTTPClient.Configuration(redirectConfiguration: .disallow)
-        configuration.timeout.connect = .milliseconds(500)
-        configuration.timeout.read = .seconds(30)
-        // A pivot that is away is known to be away at once: reads answer from the own copy and do not wait for their deadline.
-        configuration.connectionPool.retryConnectionEstablishment = false
-        return configuration
+        await assembly.close()
     }
 }
 
@@ -99,6 +52,18 @@ enum ServerLog {
         var logger = Logger(label: label, factory: StreamLogHandler.standardError(label:))
         logger.logLevel = level
         return logger
+    }
+
+    /// Hummingbird and the service group tell of every start and stop; one line of ours is enough.
+    static func quiet(_ logger: Logger) -> Logger {
+        var logger = logger
+        logger.logLevel = max(logger.logLevel, .warning)
+        return logger
+    }
+
+    /// Unbuffered: whoever started this server waits for the line.
+    static func announce(_ address: String) {
+        FileHandle.standardOutput.write(Data("listening on \(address)\n".utf8))
     }
 
     static func runUntilStopped(_ services: [any Service], _ logger: Logger) async throws {

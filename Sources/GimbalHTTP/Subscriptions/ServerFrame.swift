@@ -26,6 +26,19 @@ enum ServerFrame {
         return buffer
     }
 
+    /// What `begin` made room for.
+    static func payload(of frame: ByteBuffer) -> ByteBuffer {
+        var frame = frame
+        let head =
+            switch frame.getInteger(at: frame.readerIndex + 1, as: UInt8.self) {
+            case 126: 4
+            case 127: 10
+            default: 2
+            }
+        frame.moveReaderIndex(forwardBy: head)
+        return frame
+    }
+
     static func close(_ code: WebSocketErrorCode, _ reason: String) -> ByteBuffer {
         var payload = ByteBuffer()
         payload.write(webSocketErrorCode: code)

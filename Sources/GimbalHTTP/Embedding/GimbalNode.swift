@@ -1,0 +1,124 @@
+import GimbalClient
+import GimbalReplication
+import GimbalStore
+import GimbalWire
+import Logging
+import ServiceLifecycle
+
+/// A node inside of a program: a full copy of a space in a folder, reads and writes with no server in between, and
+/// synchronisation through the pivot while it runs.
+///
+/// ```swift
+/// try await GimbalNode.run(data: "data", pivot: "http://10.0.0.1:7000") { node in
+///     try await node.client.set("settings", to: Settings(theme: "dark"))
+/// }
+/// ```
+///
+/// It listens like the `node` program does, on a free port of the loopback address unless told otherwise, and its operator's
+/// socket is in the folder: `gimbal status DIR` works. One process may use a folder at a time. As a `Service` it fits into the
+/// `ServiceGroup` of a server.
+public final class GimbalNode: Service {
+    /// Reads, writes and subscriptions at this node, inside the process: what it says was written is on this machine's disk.
+    public let client: GimbalClient
+
+    private let assembly: ServerAssembly
+    private let logger: Logger
+
+    /// How the node stands towards its pivot.
+    public struct Status: Hashable, Sendable {
+        /// False until the first copy of the space is here: reads and writes of its paths wait for that, others do not.
+        public var isReady: Bool
+        /// Where in the pivot's log this copy ends.
+        public var position: UInt64
+        /// Writes that are not known to have reached the pivot.
+        public var outbox: UInt64
+        /// Why synchronisation stands still, with a stable code in front; nil while all is well.
+        public var fault: String?
+    }
+
+    /// Opens the folder and what it holds; the network is used by ``run()``.
+    ///
+    /// - Parameters:
+    ///   - data: the folder; made if it is missing.
+    ///   - pivot: the pivot's URL. One of another space than the folder holds is a pivot change, as for the `node` program.
+    ///   - space: the id of the space to follow; by default the one that the folder holds, or the first that the pivot shows.
+    ///   - listen: where to listen for other clients.
+    /// - Throws: when a parameter is none, or the folder cannot be used.
+    public init(
+        data: String, pivot: String, space: String? = nil, listen: String = "127.0.0.1:0",
+        logger: Logger = Logger(label: "gimbal")
+    ) async throws {
+        var flags = ServerOptions.Flags()
+        flags.data = data
+        flags.pivot = pivot
+        flags.space = space
+        flags.listen = listen
+        let options = try await ServerOptions(flags, for: .node, readsEnvironment: false)
+        assembly = try await ServerAssembly(options, logger: logger, onListening: { _ in })
+        client = GimbalClient(
+            transport: LocalTransport(keys: assembly.keys, hub: assembly.hub), options: GimbalClient.Options())
+        self.logger = logger
+    }
+
+    // MARK: Life
+
+    /// Listens and synchronises until the task is cancelled or a graceful shutdown begins; then the folder is free again. To be
+    /// called once: a node that has run is over.
+    public func run() async throws {
+        let group = ServiceGroup(
+            configuration: .init(
+                services: assembly.services.map {
+                    .init(service: $0, successTerminationBehavior: .ignore, failureTerminationBehavior: .gracefullyShutdownGroup)
+                }, logger: ServerLog.quiet(logger)))
+        let result: Result<Void, any Error>
+        do { result = .success(try await group.run()) } catch { result = .failure(error) }
+        await client.shutdown()
+        close()
+        do { try result.get() } catch is CancellationError {}
+    }
+
+    /// Runs a node for as long as `body` takes.
+    public static func run<Answer: Sendable>(
+        data: String, pivot: String, space: String? = nil, listen: String = "127.0.0.1:0",
+        logger: Logger = Logger(label: "gimbal"), _ body: @escaping @Sendable (GimbalNode) async throws -> Answer
+    ) async throws -> Answer {
+        let node = try await GimbalNode(data: data, pivot: pivot, space: space, listen: listen, logger: logger)
+        return try await withThrowingTaskGroup(of: Answer?.self) { group in
+            group.addTask {
+                try await node.run()
+                return nil
+            }
+            group.addTask { try await body(node) }
+            var answer: Answer?
+            while answer == nil, let next = try await group.next() { answer = next }
+            group.cancelAll()
+            while try await group.next() != nil {}
+            guard let answer else { throw CancellationError() }
+            return answer
+        }
+    }
+
+    // MARK: What it knows
+
+    /// Where it listens, such as `127.0.0.1:45123`; nil until it does.
+    public var address: String? { assembly.address }
+
+    public var status: Status {
+        guard let space = assembly.spaces.only else { return Status(isReady: false, position: 0, outbox: 0, fault: nil) }
+        let text = { (fault: NodeFault) in "\(fault.code): \(fault.detail)" }
+        guard case .node(let node) = space.held else {
+            let refusal: NodeFault? = if case .none(let fault) = space.held { fault } else { nil }
+            return Status(isReady: false, position: 0, outbox: 0, fault: (space.fault ?? refusal).map(text))
+        }
+        return Status(
+            isReady: node.isReady, position: node.cursor.position, outbox: node.outboxCount,
+            fault: (space.fault ?? node.fault).map(text))
+    }
+
+    /// Returns when the first copy of the space is here: at once for a folder that holds one.
+    ///
+    /// - Throws: `CancellationError`.
+    public func ready() async throws {
+        while !status.isReady { try await Task.sleep(for: .milliseconds(20)) }
+    }
+}
