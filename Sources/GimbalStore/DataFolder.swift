@@ -75,6 +75,9 @@ public final class DataFolder: Sendable {
 
     deinit { close(lock) }
 
+    /// Lets others in before this object goes: for a process that has closed everything in the folder and goes on.
+    public func unlock() { flock(lock, LOCK_UN) }
+
     private func checkFormat() throws(Failure) {
         let file = "\(path)/format"
         guard let found = try? String(contentsOfFile: file, encoding: .utf8) else {

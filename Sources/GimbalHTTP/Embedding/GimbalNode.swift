@@ -41,8 +41,9 @@ public final class GimbalNode: Service {
     /// - Parameters:
     ///   - data: the folder; made if it is missing.
     ///   - pivot: the pivot's URL. One of another space than the folder holds is a pivot change, as for the `node` program.
-    ///   - space: the id of the space to follow; by default the one that the folder holds, or the first that the pivot shows.
+    ///   - space: the space to follow, by id or name; by default the one that the folder holds, or the only one at the pivot.
     ///   - listen: where to listen for other clients.
+    ///   - logger: hears of the pivot's coming and going.
     /// - Throws: when a parameter is none, or the folder cannot be used.
     public init(
         data: String, pivot: String, space: String? = nil, listen: String = "127.0.0.1:0",
@@ -70,11 +71,16 @@ public final class GimbalNode: Service {
                 services: assembly.services.map {
                     .init(service: $0, successTerminationBehavior: .ignore, failureTerminationBehavior: .gracefullyShutdownGroup)
                 }, logger: ServerLog.quiet(logger)))
-        let result: Result<Void, any Error>
-        do { result = .success(try await group.run()) } catch { result = .failure(error) }
+        // Cancellation is a graceful shutdown too: connections are told, nothing is torn.
+        let running = Task { try await group.run() }
+        let result = await withTaskCancellationHandler {
+            await running.result
+        } onCancel: {
+            Task { await group.triggerGracefulShutdown() }
+        }
         await client.shutdown()
         close()
-        do { try result.get() } catch is CancellationError {}
+        try result.get()
     }
 
     /// Runs a node for as long as `body` takes.
