@@ -3,9 +3,10 @@
 SWIFT_FLAGS ?= -c release
 BINARIES = .build/release
 PREFIX ?= /usr/local
+DOCUMENTED = GimbalClient GimbalHTTP
 PACKAGES = librocksdb-dev libsodium-dev pkg-config curl python3-venv
 
-.PHONY: demo test test-core laws mutation fuzz clients build bench format lint install packages clean
+.PHONY: demo test test-core laws mutation fuzz clients build bench docs examples format lint install packages clean
 
 build: packages
 	swift build $(SWIFT_FLAGS)
@@ -65,6 +66,17 @@ bench: packages
 	swift build -c release --product node
 	GIMBAL_CORE=1 swift build -c release --package-path Tests/Benchmarks
 	Tests/Benchmarks/.build/release/benchmarks --binaries $(BINARIES) $(BENCH)
+
+# The library products' documentation, in .build/docs; a warning is a failure.
+docs: packages
+	for target in $(DOCUMENTED); do \
+	  GIMBAL_DOCS=1 swift package $(SWIFT_FLAGS) --allow-writing-to-directory .build/docs generate-documentation --target $$target \
+	    --disable-indexing --output-path .build/docs/$$target --warnings-as-errors || exit 1; done
+
+# The programs of docs/Examples, built and run. They share this build folder: dependencies are not built again, Gimbal is.
+examples: packages
+	swift build $(SWIFT_FLAGS) --product pivot
+	docs/Examples/run.sh $(BINARIES)
 
 format:
 	swift format --in-place --recursive Package.swift Sources Tests Fuzz

@@ -79,7 +79,7 @@ public final class GimbalNode: Service {
             Task { await group.triggerGracefulShutdown() }
         }
         await client.shutdown()
-        close()
+        await assembly.close()
         try result.get()
     }
 
