@@ -69,6 +69,7 @@ bench: packages
 
 # The library products' documentation, in .build/docs; a warning is a failure.
 docs: packages
+	mkdir -p .build/docs
 	for target in $(DOCUMENTED); do \
 	  GIMBAL_DOCS=1 swift package $(SWIFT_FLAGS) --allow-writing-to-directory .build/docs generate-documentation --target $$target \
 	    --disable-indexing --output-path .build/docs/$$target --warnings-as-errors || exit 1; done

@@ -17,7 +17,9 @@ public final class GimbalClient: Sendable {
     private let transport: any Transport
     private let options: Options
 
-    /// - Parameter url: the server, such as `http://10.0.0.1:7000`; `https` for one behind TLS.
+    /// - Parameters:
+    ///   - url: the server, such as `http://10.0.0.1:7000`; `https` for one behind TLS.
+    ///   - options: how the client behaves.
     /// - Throws: ``GimbalError/invalidURL(_:)``. The network is not used yet.
     public convenience init(url: String, options: Options = Options()) throws(GimbalError) {
         self.init(transport: HTTPTransport(try ServerAddress(url), options), options: options)
@@ -35,7 +37,10 @@ public final class GimbalClient: Sendable {
 
     /// What is at a path.
     ///
-    /// - Parameter preference: how fresh it has to be.
+    /// - Parameters:
+    ///   - path: such as `things/42`.
+    ///   - type: of the value.
+    ///   - preference: how fresh it has to be.
     /// - Throws: ``GimbalError/notFound(path:)`` when there is nothing; ``GimbalError/pivotAway`` when it is to be the latest
     ///   and that cannot be known.
     public func get<Value: Decodable>(
@@ -63,8 +68,12 @@ public final class GimbalClient: Sendable {
 
     /// The keys that match a pattern, newest first.
     ///
-    /// - Parameter limit: how many a page has at most. Keys written between two pages are on neither; `nil` asks for one page of
-    ///   one moment.
+    /// - Parameters:
+    ///   - pattern: such as `things/*`.
+    ///   - limit: how many a page has at most. Keys written between two pages are on neither; `nil` asks for one page of one
+    ///     moment.
+    ///   - type: of the values.
+    ///   - preference: how fresh they have to be.
     public func list<Value: Decodable>(
         _ pattern: String, limit: Int? = 500, as type: Value.Type = Value.self, reading preference: ReadPreference = .fresh
     ) -> Pages<Value> {
@@ -87,7 +96,9 @@ public final class GimbalClient: Sendable {
 
     /// Adds a member under a fresh index.
     ///
-    /// - Parameter collection: such as `things/*`.
+    /// - Parameters:
+    ///   - collection: such as `things/*`.
+    ///   - value: of the new member.
     /// - Returns: the new member's path.
     @discardableResult
     public func push(_ collection: String, _ value: some Encodable) async throws(GimbalError) -> String {

@@ -32,7 +32,7 @@ public enum GimbalError: Error, Hashable, Sendable {
     case forbidden(String)
     /// The node has no copy of the space yet.
     case notReady
-    /// The pivot cannot be asked and the read wanted its state (``ReadPreference/latest``).
+    /// The pivot cannot be asked and the read wanted its state (`ReadPreference.latest`).
     case pivotAway
     /// The server's disk is full: nothing was stored; reads go on.
     case storageFull

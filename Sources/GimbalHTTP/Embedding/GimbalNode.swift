@@ -83,7 +83,7 @@ public final class GimbalNode: Service {
         try result.get()
     }
 
-    /// Runs a node for as long as `body` takes.
+    /// Runs a node for as long as `body` takes; otherwise like ``init(data:pivot:space:listen:logger:)`` and ``run()``.
     public static func run<Answer: Sendable>(
         data: String, pivot: String, space: String? = nil, listen: String = "127.0.0.1:0",
         logger: Logger = Logger(label: "gimbal"), _ body: @escaping @Sendable (GimbalNode) async throws -> Answer
