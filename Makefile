@@ -3,7 +3,7 @@
 SWIFT_FLAGS ?= -c release
 BINARIES = .build/release
 PREFIX ?= /usr/local
-DOCUMENTED = GimbalClient GimbalHTTP
+DOCUMENTED = GimbalCRDT GimbalWire GimbalSigning GimbalReplication GimbalStorage GimbalRocksDB GimbalStore GimbalClient GimbalHTTP
 PACKAGES = librocksdb-dev libsodium-dev pkg-config curl python3-venv
 
 .PHONY: demo test test-core laws mutation fuzz clients build bench docs examples format lint install packages clean

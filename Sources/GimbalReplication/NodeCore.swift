@@ -45,7 +45,7 @@ public struct NodeCore: Sendable {
         case reissuing
     }
 
-    /// - Parameter chain: the stored sealed deltas, in order.
+    /// A node as it was stored; `chain` holds the sealed deltas, in order.
     public init(
         base: SpaceBase, record: NodeRecord, chain: [SealedLink], signer: any Signer, primitives: any Primitives
     ) {
@@ -80,9 +80,7 @@ public struct NodeCore: Sendable {
         if case .pulling = investigation { true } else { false }
     }
 
-    /// Takes everything that is waiting at once: one commit for all of it.
-    ///
-    /// - Parameter states: holds the paths of every input.
+    /// Takes everything that is waiting at once: one commit for all of it. `states` holds the paths of every input.
     public mutating func step(
         _ inputs: [NodeInput], states: NodeWorkingSet, now: Now, using random: inout some RandomNumberGenerator
     ) -> [NodeDirective] {

@@ -116,9 +116,7 @@ public struct PivotCore: Sendable {
             && checkpoint?.logRoot == cursor.logRoot
     }
 
-    /// Takes everything that is waiting at once: one commit for all of it.
-    ///
-    /// - Parameter states: holds the paths of every input.
+    /// Takes everything that is waiting at once: one commit for all of it. `states` holds the paths of every input.
     public mutating func step(
         _ inputs: [PivotInput], states: WorkingSet, now: Now, using random: inout some RandomNumberGenerator
     ) -> [PivotDirective] {

@@ -48,8 +48,10 @@ public enum LedSpace {
     ///
     /// - Parameters:
     ///   - name: of its database and the prefix of its keys.
+    ///   - folder: the data folder.
     ///   - patterns: added to those that the space has.
     ///   - allowed: authors that become members, with every path of the space.
+    ///   - options: how much memory it may take.
     public static func open(
         _ name: String, in folder: DataFolder, patterns: [Pattern], allowed: [AuthorID] = [],
         options: SpaceOptions = SpaceOptions()

@@ -126,9 +126,7 @@ public final class PivotSpace: SpaceStore {
         return core.withLock { $0.contains(cursor, checkpoint: checkpoint) }
     }
 
-    /// The next page after a position; nil when there is nothing after it.
-    ///
-    /// - Parameter receiptsFor: own deltas of this replica come as receipts.
+    /// The next page after a position; nil when there is nothing after it. Own deltas of `replica` come as receipts.
     public func page(after position: UInt64, receiptsFor replica: ReplicaID?) throws(StoreError) -> (bytes: [UInt8], end: UInt64)?
     {
         if let shared = sharedPages.page(after: position, for: replica) { return shared }

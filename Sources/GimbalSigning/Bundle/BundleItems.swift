@@ -63,9 +63,7 @@ public enum BundleItem: Hashable, Sendable {
     /// Whether an item's bytes are those of an end item, as far as their kind goes.
     static func isEnd(_ bytes: [UInt8]) -> Bool { bytes.starts(with: [0x84, UInt8(Kind.end)]) }
 
-    /// Decodes one item of a file, in `bytes` alone.
-    ///
-    /// - Parameter isFirst: whether it is the file's first: a head there, anything else after it.
+    /// Decodes one item of a file, in `bytes` alone. The first is a head, anything else comes after it.
     public init(decoding bytes: [UInt8], isFirst: Bool) throws(WireError) {
         var reader = CBORReader(bytes)
         self = isFirst ? try Self.head(from: &reader) : try Self.body(from: &reader)

@@ -15,9 +15,8 @@ public struct SpaceExport: Sendable {
 
     private static let chunkBytes = 1 << 16
 
-    /// - Parameters:
-    ///   - view: must stay as it is and show the state of exactly this checkpoint.
-    ///   - certificate: of the pivot that signed the checkpoint.
+    /// The view must stay as it is and show the state of exactly this checkpoint; the certificate is that of the pivot which
+    /// signed it.
     public init(view: any StorageView, space: SpaceID, certificate: SignedPayload, checkpoint: SignedPayload) {
         self.view = view
         self.space = space
@@ -33,6 +32,7 @@ public struct SpaceExport: Sendable {
     /// - Parameters:
     ///   - patterns: which paths. The settings and the records of their authors come along.
     ///   - includingOutbox: a rescue: adds a node's sealed outbox, and every record of the space's own.
+    ///   - sink: takes the chunks, one after the other.
     public func write(_ patterns: [Pattern], includingOutbox: Bool = false, to sink: ([UInt8]) throws -> Void) throws {
         let checkpoint = try decoding("checkpoint") { () throws(WireError) in
             try Checkpoint(decoding: signedCheckpoint.payload)

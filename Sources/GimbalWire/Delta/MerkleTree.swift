@@ -63,7 +63,7 @@ public enum MerkleTree {
 
     /// The audit path of RFC 9162 §2.1.3.1: the siblings from the leaf up to the root.
     ///
-    /// - Parameter subtree: root of the leaves in a range; asked for complete ranges of the split only.
+    /// `subtree` gives the root of the leaves in a range; it is asked for complete ranges of the split only.
     public static func inclusionPath<Failure: Error>(
         of index: UInt64, in count: UInt64, subtree: (Range<UInt64>) throws(Failure) -> Digest
     ) throws(Failure) -> [Digest] {

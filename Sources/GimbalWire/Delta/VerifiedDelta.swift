@@ -43,7 +43,7 @@ public struct VerifiedDelta: Hashable, Sendable {
 
     /// A delta that is sealed here is verified by construction.
     ///
-    /// - Parameter header: complete but for the count and the root, which are taken from the operations.
+    /// The header is complete but for the count and the root, which are taken from the operations.
     public init(
         sealing operations: [[UInt8]], header: DeltaHeader, with signer: any Signer, _ primitives: any Primitives
     ) {
