@@ -235,9 +235,13 @@ inline refill(n) {
 
 #define SAME_LIFE(n) (places[COMING(n)].life == places[n].life)
 #define EPOCH_RISES(n) (places[COMING(n)].epoch > places[n].epoch)
-/* Never back to a smaller epoch, nor to a lower position of the same one. */
+/* Never back to a smaller epoch, nor to a lower position of the same one. Two lives may have one number. */
+#ifdef FAULT_EPOCH_TWIN_REFUSED
+#define NOT_BACK(n) (EPOCH_RISES(n) || (SAME_LIFE(n) && places[COMING(n)].position >= places[n].position))
+#else
 #define NOT_BACK(n) (EPOCH_RISES(n) || (places[COMING(n)].epoch == places[n].epoch && \
 	(!SAME_LIFE(n) || places[COMING(n)].position >= places[n].position)))
+#endif
 /* Between the refill, or the answer 410, and the snapshot the pivot may have lost something again. */
 #if defined(FAULT_SNAPSHOT_UNCHECKED) || defined(FAULT_RESTORED_PIVOT_FOLLOWED)
 #define COVERS_BASE(n) true

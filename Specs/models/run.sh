@@ -8,6 +8,10 @@
 # that did not suffice, no statement that was never reached. `pan` says "errors: 1" with exit code 0, so its words are read.
 set -eu
 
+for tool in spin cc awk; do
+    command -v $tool >/dev/null || { echo "$0: $tool is not installed" >&2; exit 2; }
+done
+
 here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -16,6 +20,7 @@ cp "$here"/*.pml .
 
 # Makes pan in $work, from a model, its bounds and a fault.
 build() {
+    rm -f pan.out
     definitions=""
     search="-DSAFETY"
     optimise="-O2"
@@ -103,6 +108,7 @@ while IFS='	' read -r model bounds fault claim; do
         verdict=$problem
         failures=$((failures + 1))
     fi
+    [ -f pan.out ] || : > pan.out
     states=$(sed -n 's/^ *\([0-9.e+]*\) states, stored.*/\1/p' pan.out)
     depth=$(sed -n 's/.*depth reached \([0-9]*\),.*/\1/p' pan.out)
     # shellcheck disable=SC2059
