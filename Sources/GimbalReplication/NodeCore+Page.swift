@@ -22,8 +22,10 @@ extension NodeCore {
 
     mutating func apply(_ page: NodePage, _ step: inout NodeStep) {
         guard page.after == base.position else {
-            // A stretch that was asked for before something else moved the cursor.
-            if page.after > base.position { step.effects.append(.follow(withOwnBodies: isInvestigating)) }
+            // A stretch that was asked for before something else moved the cursor. The stream believes that this node has it.
+            if page.checkpoint.checkpoint.position > base.position {
+                step.effects.append(.follow(withOwnBodies: isInvestigating))
+            }
             return
         }
         guard isAdmissible(page.checkpoint.checkpoint.epoch) else {
@@ -107,16 +109,22 @@ extension NodeCore {
             work.settledLinks += 1
         } else {
             work.isChainBroken = true
-            let isOurs = (0..<header.count).allSatisfy { index in
-                guard let operation = pending[header.firstSequence + UInt64(index)] else { return false }
-                return delta.operations[index] == nil || delta.operations[index] == operation.operation(in: header)
+            let firstForeign = (0..<header.count).first { index in
+                guard let operation = pending[header.firstSequence + UInt64(index)] else { return true }
+                return delta.operations[index] != nil && delta.operations[index] != operation.operation(in: header)
             }
-            if !isOurs && work.spoiledFrom == 0 { work.spoiledFrom = header.firstSequence }
+            if let firstForeign, work.spoiledFrom == 0 {
+                work.spoiledFrom = header.firstSequence + UInt64(firstForeign)
+            }
         }
-        guard work.spoiledFrom == 0 || header.lastSequence < work.spoiledFrom else { return }
-        work.settledSequences += header.firstSequence...header.lastSequence
+        // What lies before the first foreign operation is proven, in the middle of a delta too.
+        let provenThrough =
+            work.spoiledFrom == 0 ? header.lastSequence : min(header.lastSequence, work.spoiledFrom - 1)
+        guard header.firstSequence <= provenThrough else { return }
+        work.settledSequences += header.firstSequence...provenThrough
         for refusal in entry.refusals {
-            if let operation = pending[header.firstSequence + UInt64(refusal.index)] {
+            let sequence = header.firstSequence + UInt64(refusal.index)
+            if sequence <= provenThrough, let operation = pending[sequence] {
                 work.deadLetters.append(DeadLetter(replica: replica, operation: operation, reason: refusal.reason))
                 work.touched.insert(operation.path)
             }

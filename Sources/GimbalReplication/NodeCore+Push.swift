@@ -41,7 +41,8 @@ extension NodeCore {
         guard push == .idle, investigation == .none, record.isReady || readyTarget != nil else { return }
         let waiting = chain.filter { $0.firstSequence > offeredThrough }.prefix(Self.pushTargetDeltas)
         if let first = waiting.first, let last = waiting.last {
-            push = .inFlight(from: first.firstSequence, through: last.lastSequence)
+            push = .inFlight(
+                from: first.firstSequence, through: last.lastSequence, receiptsThrough: receiptHead.sequence)
             step.effects.append(.push(cursor, firstSequences: waiting.map(\.firstSequence)))
         } else if sealedThrough + 1 < writer.nextSequence {
             push = .sealing
@@ -51,7 +52,7 @@ extension NodeCore {
 
     /// What the answer to the push in flight means.
     mutating func settle(_ answer: Answer, _ step: inout NodeStep) {
-        guard case .inFlight(let first, let through) = push else { return }
+        guard case .inFlight(let first, let through, let receiptsWhenSent) = push else { return }
         push = .idle
         switch answer.verdict {
         case .accepted:
@@ -59,7 +60,7 @@ extension NodeCore {
             receiptsExpectedBy = answer.place
             clearFault(&step)
         case .head:
-            settle(head: answer.head, sentFrom: first, answer, &step)
+            settle(head: answer.head, sentFrom: first, receiptsWhenSent, answer, &step)
         case .dependency:
             // Only dots of the base are observed, so the pivot had them once.
             pause(.pivotLost(detail: answer.detail), &step)
@@ -76,7 +77,9 @@ extension NodeCore {
     }
 
     /// The pivot holds another head of this replica than the push extends; the own chain tells what that means.
-    private mutating func settle(head: Head, sentFrom first: UInt64, _ answer: Answer, _ step: inout NodeStep) {
+    private mutating func settle(
+        head: Head, sentFrom first: UInt64, _ receiptsWhenSent: UInt64, _ answer: Answer, _ step: inout NodeStep
+    ) {
         if head == receiptHead {
             // What was sent may be in the log already, and its receipt here before the answer.
             if first == head.sequence + 1 {
@@ -86,6 +89,9 @@ extension NodeCore {
         } else if chain.contains(where: { $0.lastSequence == head.sequence && $0.headerHash == head.headerHash }) {
             offeredThrough = head.sequence
             receiptsExpectedBy = answer.place
+        } else if head.sequence < receiptHead.sequence, head.sequence >= receiptsWhenSent {
+            // It was answered before the receipts that are here by now.
+            offeredThrough = receiptHead.sequence
         } else if head.sequence < receiptHead.sequence {
             pause(
                 .pivotLost(detail: "it holds \(head.sequence) of this node's operations, and once held \(receiptHead.sequence)"),

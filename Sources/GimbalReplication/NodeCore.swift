@@ -28,8 +28,8 @@ public struct NodeCore: Sendable {
 
     enum PushState: Hashable, Sendable {
         case idle
-        /// Sent from one sequence up to another, no answer yet.
-        case inFlight(from: UInt64, through: UInt64)
+        /// Sent from one sequence up to another, no answer yet; receipts had come up to a third.
+        case inFlight(from: UInt64, through: UInt64, receiptsThrough: UInt64)
         /// The shell was told to come back with the unsealed operations.
         case sealing
         /// Until a retry, a page or an investigation starts it again.

@@ -41,7 +41,7 @@ final class Link: Sendable {
     }
 
     private func push(_ request: PushRequest) async {
-        let answer = isLost() ? nil : await answer(to: request.encoded)
+        let answer = isLost() ? nil : await Self.answer(to: request.encoded, of: node, in: world)
         if let answer, !isLost() {
             node.deliver(.pushAnswered(answer))
         } else {
@@ -52,7 +52,7 @@ final class Link: Sendable {
     }
 
     /// As PivotRoutes answers.
-    private func answer(to bytes: [UInt8]) async -> Answer? {
+    static func answer(to bytes: [UInt8], of node: NodeSpace, in world: World) async -> Answer? {
         guard let pivot = world.pivot, let request = try? PushReader(bytes), let deltas = try? Self.verified(request) else {
             return nil
         }
@@ -94,7 +94,7 @@ final class Link: Sendable {
         }
     }
 
-    private static func verified(_ bytes: [UInt8], _ space: SpaceID, _ pivot: AuthorID) throws -> NodePage {
+    static func verified(_ bytes: [UInt8], _ space: SpaceID, _ pivot: AuthorID) throws -> NodePage {
         let primitives = SodiumPrimitives()
         let page = try ReadPage(bytes)
         let entries = try page.entries.map { entry in

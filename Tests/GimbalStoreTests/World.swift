@@ -78,10 +78,12 @@ final class World: Sendable {
         return member
     }
 
-    /// - Parameter loss: how many of the node's requests and answers get lost.
-    func start(_ member: Member, loss: Double = 0, wallOffset: Int64 = 0) throws {
+    /// - Parameters:
+    ///   - loss: how many of the node's requests and answers get lost.
+    ///   - engine: the member's own if nil.
+    func start(_ member: Member, on engine: (any StorageEngine)? = nil, loss: Double = 0, wallOffset: Int64 = 0) throws {
         let node = try NodeSpace(
-            space: SpaceID(words: root.author.words), engine: UnclosedEngine(member.engine), signer: member.key,
+            space: SpaceID(words: root.author.words), engine: engine ?? UnclosedEngine(member.engine), signer: member.key,
             options: SpaceOptions(wallOffsetMilliseconds: wallOffset))
         member.link.withLock { $0 = Link(node: node, world: self, loss: loss) }
     }
