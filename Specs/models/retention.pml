@@ -84,14 +84,14 @@ inline clearPlace(at) {
 }
 
 /* Definition: a put is live until an operation that observed it is covered. */
-inline checkPivot() {
+inline check(holder) {
 	taken = 0;
 	for (each : 0 .. DOTS - 1) {
-		taken = taken | (IN(each, places[PIVOT].vector) ->
+		taken = taken | (IN(each, places[holder].vector) ->
 			observed[each] | EARLIER(each) | (kind[each] == REMOVE -> BIT(each) : 0) : 0)
 	}
-	CLAIM(deleted_stays_deleted, (places[PIVOT].live & taken) == 0);
-	CLAIM(nothing_is_lost, places[PIVOT].live == (places[PIVOT].vector & ~taken));
+	CLAIM(deleted_stays_deleted, (places[holder].live & taken) == 0);
+	CLAIM(nothing_is_lost, places[holder].live == (places[holder].vector & ~taken));
 	taken = 0; each = 0
 }
 
@@ -115,7 +115,7 @@ inline append(incoming) {
 	:: !isEpochOpen -> places[PIVOT].epoch++; openEpoch()
 	:: else
 	fi;
-	checkPivot()
+	check(PIVOT)
 }
 
 /* --- Writing --- */
@@ -225,7 +225,7 @@ inline refill(n) {
 		heldByBackup[PIVOT] = false;
 		pivotReplica = 0;
 		openEpoch();
-		checkPivot()
+		check(PIVOT)
 	:: else
 	fi;
 	mayTake[n] = true
@@ -261,7 +261,8 @@ inline arrive(n) {
 /* The base is replaced; own operations that it covers leave the outbox. */
 inline adopt(n) {
 #ifdef FAULT_SNAPSHOT_MERGED
-	places[COMING(n)].live = places[COMING(n)].live | places[n].live;
+	/* What it held below the horizon is kept beside what comes. */
+	places[COMING(n)].live = places[COMING(n)].live | (coming[n] == SNAPSHOT -> places[n].live : 0);
 #endif
 	CLAIM(deleted_stays_deleted, (places[COMING(n)].live & gone[n]) == 0);
 	CLAIM(nothing_is_lost, (places[n].vector & ~places[COMING(n)].vector) == 0);
@@ -275,6 +276,7 @@ inline adopt(n) {
 	pending[n] = pending[n] & ~places[n].vector;
 #endif
 	gone[n] = gone[n] | (places[n].vector & ~places[n].live);
+	check(n);
 	mayTake[n] = false
 }
 

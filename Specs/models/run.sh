@@ -23,7 +23,7 @@ build() {
     rm -f pan.out
     definitions=""
     search="-DSAFETY"
-    optimise="-O2"
+    optimise="-O1"
     for bound in $2; do
         case $bound in
             cycles) search="-DNP" ;;
@@ -60,17 +60,6 @@ if [ "${1:-}" = --trail ]; then
     exit 0
 fi
 
-# What is wrong with a search that was to find nothing; nothing if all is well.
-judge_search() {
-    grep -q 'errors: 0$' pan.out || { echo "errors: $(sed -n 's/.*errors: //p' pan.out), see run.sh --trail"; return; }
-    grep -q '^Full statespace search for:' pan.out || { echo "not a full search"; return; }
-    if grep -qE 'max search depth too small|Search not completed|reached -DMEMLIM|out of memory' pan.out; then
-        echo "not a full search"
-    fi
-    [ "$1" = tables ] || [ "$search" = -DNP ] && return
-    grep 'state [0-9]*, ' pan.out | grep -v '"-end-"' | head -1 | sed 's/^[[:space:]]*/never reached: /'
-}
-
 # The claim that a search found to be broken.
 broken_claim() {
     if grep -q 'non-progress cycle' pan.out && grep -q '^pan:1: non-progress' pan.out; then
@@ -78,6 +67,17 @@ broken_claim() {
     else
         sed -n 's/^pan:1: assertion violated .*||\([a-z_]*\)).*/\1/p; s/^pan:1: invalid end state.*/every_run_ends_well/p' pan.out
     fi
+}
+
+# What is wrong with a search that was to find nothing; nothing if all is well.
+judge_search() {
+    grep -q 'errors: 0$' pan.out || { echo "broken: $(broken_claim), see run.sh --trail $1 $2"; return; }
+    grep -q '^Full statespace search for:' pan.out || { echo "not a full search"; return; }
+    if grep -qE 'max search depth too small|Search not completed|reached -DMEMLIM|out of memory' pan.out; then
+        echo "not a full search"
+    fi
+    [ "$1" = tables ] || [ "$search" = -DNP ] && return
+    grep 'state [0-9]*, ' pan.out | grep -v '"-end-"' | head -1 | sed 's/^[[:space:]]*/never reached: /'
 }
 
 started=$(date +%s)
@@ -93,7 +93,7 @@ while IFS='	' read -r model bounds fault claim; do
     if build "$model" "$bounds" "$fault"; then
         run || true
         if [ "$claim" = – ]; then
-            problem=$(judge_search "$model")
+            problem=$(judge_search "$model" "$fault")
             verdict=${problem:-full search}
         else
             found=$(broken_claim)
