@@ -65,6 +65,7 @@ struct RequestSignatureTests {
         let digest = try #require(right[RequestSignature.digestHeader])
         // U+037E is equal to a semicolon for Swift's `==`, U+212A to a K.
         refused(RequestSignature.inputHeader, input.replacing(";", with: "\u{37e}"))
+        refused(RequestSignature.inputHeader, input.replacing(";alg", with: "\u{37e}alg"))
         refused(RequestSignature.inputHeader, input + " ")
         refused(RequestSignature.inputHeader, input.replacing("010203", with: "01020g"))
         refused(RequestSignature.inputHeader, "")

@@ -9,12 +9,21 @@ enum DeltaProperties {
     static func check(_ bytes: [UInt8]) {
         guard let delta = decoded(bytes, { () throws(WireError) in try SealedDelta(decoding: bytes) }) else { return }
         requireSame(delta.bytes, as: bytes)
+        checkHeader(delta.claimedHeader)
         guard let parts = Parts(bytes) else { return require(false, "a delta that was decoded has its parts") }
         requireSame(parts.encoded(delta.claimedHeader), as: bytes)
         checkTree(delta, parts)
         for count in [delta.claimedHeader.count, min(parts.tree?.naturalCount ?? 1, 4096)] {
             if let repaired = repaired(delta.claimedHeader, count: count, parts) { checkTree(repaired, parts) }
         }
+    }
+
+    private static func checkHeader(_ header: DeltaHeader) {
+        let replicas = header.observed.map(\.replica)
+        require(!replicas.contains(header.replica), "a header's table names other replicas")
+        for (one, next) in zip(replicas, replicas.dropFirst()) { require(one < next, "a header's table rises") }
+        require(header.firstSequence > 0 && header.lastSequence >= header.firstSequence, "sequences begin at 1 and end")
+        require((header.firstSequence == 1) == (header.previous == .zero), "only the first header has none before it")
     }
 
     /// What a delta is made of, found with the generic reader.
