@@ -31,6 +31,7 @@ demo: packages
 # All that must pass.
 test: packages lint
 	Specs/models/run.sh
+	Tests/Mutation/run.py --check
 	swift build $(SWIFT_FLAGS) --build-tests
 	Tests/Clients/run.sh $(BINARIES)
 	Fuzz/run.sh 2

@@ -10,7 +10,7 @@ struct LawTests {
         let first = try environment["GIMBAL_LAWS_SEED"].map { try #require(UInt64($0)) } ?? 1
         let count = try environment["GIMBAL_LAWS_COUNT"].map { try #require(Int($0)) } ?? Self.usualCount
         let start = ContinuousClock.now
-        let (tally, failure) = LawRun().run(from: first, count: count)
+        let (tally, failure) = LawRun().run(from: first, count: count, shrinking: environment["GIMBAL_LAWS_SHRINK"] != "no")
         print("laws: histories from seed \(first) on, in \(ContinuousClock.now - start)\n\(tally.description)")
         if let failure {
             Issue.record(

@@ -93,6 +93,26 @@ struct NodeRuleTests {
         #expect(space.node.disk.pending.isEmpty, "a node checks its own grants")
     }
 
+    @Test("what the pivot says it took, but the log does not show, is offered again byte for byte")
+    func offeredAgain() throws {
+        var space = try SmallSpace()
+        try space.writeAtNode("settings", "1")
+        let sent = try #require(space.node.outgoing).deltas.map(\.verified.sealed)
+        space.node.outgoing = nil
+        let foreign = try space.delta(
+            [(1, "things/1", .put(value: Array("1".utf8), created: .zero, observed: []))], incarnation: 99)
+        #expect(try space.push(foreign).verdict == .accepted)
+        let answer = Answer(
+            space: SmallSpace.space, nonce: [1], verdict: .accepted, place: space.pivot.core.place, pivotMilliseconds: 0)
+        try space.stepNode(.pushAnswered(answer))
+        #expect(space.node.outgoing == nil && space.node.core.outboxCount == 1)
+        try space.pull()
+        #expect(space.node.outgoing?.deltas.map(\.verified.sealed) == sent)
+        try space.pushFromNode()
+        try space.pull()
+        #expect(space.node.core.outboxCount == 0)
+    }
+
     @Test("lesson 27: after a copy wrote under the same name, what is pending is written again and replaces its own past")
     func reissue() throws {
         var space = try SmallSpace()

@@ -41,7 +41,7 @@ public struct LawRun: Sendable {
     /// Checks seeds from `first` on until `count` histories count.
     ///
     /// - Returns: what the histories were like, and the failure with the smallest seed, shrunk.
-    public func run(from first: UInt64, count: Int) -> (Tally, Failure?) {
+    public func run(from first: UInt64, count: Int, shrinking: Bool = true) -> (Tally, Failure?) {
         let workers = min(count, max(1, ProcessInfo.processInfo.activeProcessorCount))
         let results = Mutex<(tally: Tally, failed: UInt64?)>((Tally(), nil))
         DispatchQueue.concurrentPerform(iterations: workers) { worker in
@@ -67,13 +67,13 @@ public struct LawRun: Sendable {
             results.withLock { $0.tally.add(tally) }
         }
         let (tally, failed) = results.withLock { $0 }
-        return (tally, failed.flatMap(failure(of:)))
+        return (tally, failed.flatMap { failure(of: $0, shrinking: shrinking) })
     }
 
     /// Shrinks the history of a seed that failed.
-    private func failure(of seed: UInt64) -> Failure? {
+    private func failure(of seed: UInt64, shrinking: Bool) -> Failure? {
         guard let violation = violation(of: History(seed: seed)) else { return nil }
-        let shrunk = shrink(History(seed: seed), violation)
+        let shrunk = shrinking ? shrink(History(seed: seed), violation) : History(seed: seed)
         return Failure(seed: seed, violation: violation, shrunk: shrunk)
     }
 

@@ -6,7 +6,7 @@ from itertools import pairwise
 from .cbor import Reader, encode
 from .cose import read_type
 from .errors import WireError
-from .hashes import blake2b_256
+from .hashes import ZEROS, blake2b_256
 from .limits import OBSERVED_REPLICAS, OPERATIONS, STAMP, UINT64
 
 TYPE = "gimbal.delta.1"
@@ -58,7 +58,10 @@ def decode_header(payload):
     if first == 0 or count == 0 or first + count > UINT64:
         raise WireError("inconsistent", place, f"{count} operations from sequence {first} on")
     stamp = reader.uint(STAMP, code="bad-stamp")
+    place = reader.place
     previous = reader.bytes(32)
+    if (first == 1) != (previous == ZEROS):
+        raise WireError("inconsistent", place, "zeros stand before the first header of a replica, and only there")
     observed = read_table(reader, (author, incarnation))
     header = Header(space, author, incarnation, first, count, stamp, previous, observed, reader.bytes(32))
     reader.end()

@@ -131,7 +131,7 @@ def chains():
     refuse(
         "previous is another header",
         "broken-chain",
-        make_delta(BERT, [put("things/5", "1")], first=2, previous=bytes(32), **bert),
+        make_delta(BERT, [put("things/5", "1")], first=2, previous=hashes.blake2b_256(b"another header"), **bert),
     )
     refuse("a dot twice", "repeated-dot", make_delta(BERT, [put("things/5", "1")], first=1, **bert))
     refuse("two headers of one replica and sequence", ["repeated-dot", "broken-chain"], *clash)

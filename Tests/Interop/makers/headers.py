@@ -59,6 +59,8 @@ def fields():
         ("first sequence 0", replace(BASE, first=0), ["inconsistent", "unexpected"]),
         ("sequences overflow", replace(BASE, first=2**64 - 1, count=2, previous=BASE.hash), ["inconsistent", "too-large"]),
         ("no sequence after the last", replace(BASE, first=2**64 - 2, count=2, previous=BASE.hash), "inconsistent"),
+        ("the first names one before it", replace(BASE, previous=BASE.hash), "inconsistent"),
+        ("a later one names none before it", replace(BASE, first=2), "inconsistent"),
         ("stamp over the greatest", replace(BASE, stamp=GREATEST + 1), "bad-stamp"),
         ("stamp 2^64 - 1", replace(BASE, stamp=2**64 - 1), "bad-stamp"),
         ("table falls", replace(BASE, observed=(cleo, bert)), unsorted),
