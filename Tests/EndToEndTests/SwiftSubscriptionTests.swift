@@ -13,7 +13,7 @@ struct SwiftSubscriptionTests {
         let fleet = try await Fleet(nodes: 1)
         var followers: [Follower] = []
         for server in fleet.everyone {
-            let relay = try await TCPRelay(to: server.url)
+            let relay = try TCPRelay(to: UInt16(server.port))
             let direct = try GimbalClient(url: server.url)
             for target in ["things/*", "things/**", "*/k1", "settings", "things/k2"] {
                 followers.append(try Follower(target, over: relay, direct))
@@ -28,7 +28,7 @@ struct SwiftSubscriptionTests {
                 }
                 for follower in followers where Int.random(in: 0..<3, using: &random) == 0 {
                     try await Task.sleep(for: .milliseconds(5))
-                    follower.relay.cutAll()
+                    follower.relay.interrupt()
                 }
                 try await group.waitForAll()
             }
@@ -80,13 +80,13 @@ struct SwiftSubscriptionTests {
         let client = try GimbalClient(url: fleet.pivot.url)
         let value = String(repeating: "v", count: 2_000)
         for number in 0..<200 { try await client.set("things/n\(number)", to: Thing(name: value, count: number)) }
-        let relay = try await TCPRelay(to: fleet.pivot.url)
+        let relay = try TCPRelay(to: UInt16(fleet.pivot.port))
         let follower = try Follower("things/*", over: relay, client)
         try await eventually("the first copy is here") { try await follower.isCurrent() }
         let whole = relay.bytes
         #expect(whole > 400_000)
         for round in 0..<5 {
-            relay.cutAll()
+            relay.interrupt()
             try await client.set("things/n\(round)", to: Thing(name: "changed", count: -round))
             try await client.delete("things/n\(100 + round)")
             try await client.push("things/*", Thing(name: "new", count: round))
@@ -147,7 +147,7 @@ struct SwiftSubscriptionTests {
     func slowLoop() async throws {
         let fleet = try await Fleet(nodes: 0)
         let client = try GimbalClient(url: fleet.pivot.url)
-        let relay = try await TCPRelay(to: fleet.pivot.url)
+        let relay = try TCPRelay(to: UInt16(fleet.pivot.port))
         var changes = try GimbalClient(url: relay.url).subscribe("things/*", as: String.self).makeAsyncIterator()
         var copy: [Entry<String>] = []
         copy.apply(try #require(try await changes.next()))

@@ -58,8 +58,10 @@ final class TCPListener: Sendable {
     /// Ends all connections.
     func cut() { open.withLock { for descriptor in $0 { shutdown(descriptor, Int32(SHUT_RDWR)) } } }
 
-    /// Passes everything on to a port, both ways, until one side ends.
-    func relay(_ client: Int32, to port: UInt16) {
+    /// Passes everything on to a port, both ways, until one side ends; what does not get on is not read.
+    ///
+    /// - Parameter onAnswer: hears how many bytes of the server went on to the client.
+    func relay(_ client: Int32, to port: UInt16, onAnswer: @escaping @Sendable (Int) -> Void = { _ in }) {
         let server = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         track(server)
         defer { untrack(server) }
@@ -72,14 +74,14 @@ final class TCPListener: Sendable {
         guard isConnected else { return }
         let back = DispatchSemaphore(value: 0)
         Thread {
-            Self.copy(server, client)
+            Self.copy(server, client, onAnswer)
             back.signal()
         }.start()
         Self.copy(client, server)
         back.wait()
     }
 
-    private static func copy(_ source: Int32, _ sink: Int32) {
+    private static func copy(_ source: Int32, _ sink: Int32, _ onCopy: (Int) -> Void = { _ in }) {
         var buffer = [UInt8](repeating: 0, count: 1 << 16)
         while true {
             let count = read(source, &buffer, buffer.count)
@@ -93,15 +95,19 @@ final class TCPListener: Sendable {
                 sent += part
             }
             if sent < count { break }
+            onCopy(count)
         }
         shutdown(source, Int32(SHUT_RDWR))
         shutdown(sink, Int32(SHUT_RDWR))
     }
 }
 
-/// Stands between a node and its pivot, and can be cut.
+/// Stands between a client or node and its server: can be cut, and counts what the server says.
 final class TCPRelay: Sendable {
-    private final class Switch: Sendable { let isCut = Mutex(false) }
+    private final class Switch: Sendable {
+        let isCut = Mutex(false)
+        let bytes = Atomic<Int>(0)
+    }
 
     private let listener: TCPListener
     private let line: Switch
@@ -110,16 +116,23 @@ final class TCPRelay: Sendable {
         let line = Switch()
         self.line = line
         listener = try TCPListener { listener, client in
-            if !line.isCut.withLock({ $0 }) { listener.relay(client, to: port) }
+            if !line.isCut.withLock({ $0 }) {
+                listener.relay(client, to: port) { line.bytes.add($0, ordering: .relaxed) }
+            }
         }
     }
 
     var url: String { "http://127.0.0.1:\(listener.port)" }
+    /// What the server has said so far.
+    var bytes: Int { line.bytes.load(ordering: .relaxed) }
 
     func cut() {
         line.isCut.withLock { $0 = true }
         listener.cut()
     }
+
+    /// Ends what is open; who comes back is let through.
+    func interrupt() { listener.cut() }
 
     func mend() { line.isCut.withLock { $0 = false } }
 }
