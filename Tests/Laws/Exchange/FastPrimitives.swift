@@ -11,10 +11,11 @@ public struct FastPrimitives: Primitives {
         return Digest(words: words)
     }
 
-    public func wideHash(_ bytes: Span<UInt8>) -> [UInt64] {
+    public func wideHash(_ bytes: Span<UInt8>) -> SIMD8<UInt64> {
         let words = mixed(999, bytes)
-        let lanes = [words.first, words.second, words.third, words.fourth]
-        return lanes + lanes.map { Self.stir($0 &+ 0x9e37_79b9_7f4a_7c15) }
+        let lanes = SIMD4(words.first, words.second, words.third, words.fourth)
+        let more = lanes &+ 0x9e37_79b9_7f4a_7c15
+        return SIMD8(lowHalf: lanes, highHalf: SIMD4(Self.stir(more.x), Self.stir(more.y), Self.stir(more.z), Self.stir(more.w)))
     }
 
     public func verify(_ signature: Signature, of message: [UInt8], by author: AuthorID) -> Bool {
