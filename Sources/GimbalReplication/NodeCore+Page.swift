@@ -43,7 +43,8 @@ extension NodeCore {
                 return raise(.badPage(detail: reason), &step)
             }
         }
-        work.base.settleDigest(work.states.changes, primitives)
+        // What the pages before this one in the step changed is in the digest already.
+        work.base.settleDigest(work.states.changes(since: step.states.states, at: work.touched), primitives)
         let checkpoint = page.checkpoint.checkpoint
         guard work.base.position == checkpoint.position, work.base.firstPosition == checkpoint.firstPosition,
             work.base.frontier.root(primitives) == checkpoint.logRoot

@@ -73,8 +73,11 @@ public struct NodeCore: Sendable {
     var receiptHead: Head { base.versionVector[replica] }
     /// Everything up to here is sealed.
     public var sealedThrough: UInt64 { chain.last?.lastSequence ?? receiptHead.sequence }
-    /// Operations whose receipt has not come.
-    public var outboxCount: UInt64 { writer.nextSequence - 1 - min(receiptHead.sequence, writer.nextSequence - 1) }
+    /// Operations whose receipt has not come. What the log holds under the names of spoiled ones is not their receipt.
+    public var outboxCount: UInt64 {
+        let first = record.spoiledFrom > 0 ? record.spoiledFrom : receiptHead.sequence + 1
+        return writer.nextSequence - min(first, writer.nextSequence)
+    }
     /// Whether own deltas have to be pulled with their bodies.
     public var isInvestigating: Bool {
         if case .pulling = investigation { true } else { false }

@@ -27,6 +27,14 @@ public struct WorkingSet: Sendable {
         }
     }
 
+    /// What changed at some paths since this was what `earlier` is, in the order of paths.
+    func changes(since earlier: WorkingSet, at paths: Set<Path>) -> [StateChange] {
+        paths.sorted().compactMap { path in
+            let (before, after) = (earlier[path], self[path])
+            return before == after ? nil : StateChange(path: path, before: before, after: after)
+        }
+    }
+
     /// What changed, in the order of paths.
     public var changes: [StateChange] {
         current.sorted { $0.key < $1.key }.compactMap { path, after in

@@ -40,7 +40,7 @@ def check_histogram(family):
 
 def value(families, name, **labels):
     """The sum of all series that have these labels."""
-    family = families.get(name.removesuffix("_total"))
+    family = families.get(name.removesuffix("_total")) or families.get(name.removesuffix("_count"))
     samples = family.samples if family else []
     return sum(one.value for one in samples if one.name == name and labels.items() <= one.labels.items())
 

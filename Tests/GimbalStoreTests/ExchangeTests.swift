@@ -1,9 +1,11 @@
+import Dispatch
 import GimbalCRDT
 import GimbalReplication
 import GimbalSigning
 import GimbalStore
 import GimbalWire
 import Laws
+import Synchronization
 import Testing
 
 /// The exchange of pivot and nodes under everything that goes wrong, with the real stores.
@@ -16,6 +18,33 @@ struct ExchangeTests {
 
     private func value(_ store: any SpaceStore, _ path: String) throws -> String? {
         try store.visible(try self.path(path)).map { String(decoding: $0.value, as: UTF8.self) }
+    }
+
+    @Test("pages that wait together are one commit, receipts and foreign writes of one key among them")
+    func pagesThatWait() async throws {
+        let world = try await World()
+        let (first, second) = (try await world.join(), try await world.join())
+        let pivot = try #require(world.pivot)
+        for round in 0..<5 {
+            // The writer of the first node stands still while the log grows commit by commit.
+            let gate = DispatchSemaphore(value: 0)
+            first.node.submit(.set(try path("things/gate"), value: Array("\(round)".utf8))) { _ in gate.wait() }
+            for number in 0..<12 {
+                try await set(number.isMultiple(of: 2) ? pivot : second.node, "things/shared", "\(number)")
+                try await set(pivot, "things/\(number)", "\(round)")
+                try await Task.sleep(for: .milliseconds(3))
+            }
+            gate.signal()
+            try await set(first.node, "things/shared", #""round \#(round)""#)
+        }
+        try await world.settle([first, second])
+        for store in [first.node, second.node, pivot] as [any SpaceStore] {
+            #expect(try value(store, "things/shared") == #""round 4""#)
+            #expect(try value(store, "things/11") == "4")
+        }
+        #expect(first.link.withLock { $0 }?.faults.withLock { $0 } == [])
+        for member in [first, second] { world.stop(member) }
+        world.closePivot()
     }
 
     @Test("random writes, lost messages and restarts: nothing acknowledged is lost, one state in the end", arguments: 0..<12)

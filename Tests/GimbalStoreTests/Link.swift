@@ -13,6 +13,8 @@ final class Link: Sendable {
     private let loss: Double
     private let tasks = Mutex<[Task<Void, Never>]>([])
     private let isInDoubt = Mutex(false)
+    /// Everything that was ever wrong.
+    let faults = Mutex<[NodeFault]>([])
 
     init(node: NodeSpace, world: World, loss: Double) {
         self.node = node
@@ -35,7 +37,8 @@ final class Link: Sendable {
             case .push(let request): await push(request)
             case .follow(let withOwnBodies): isInDoubt.withLock { $0 = withOwnBodies }
             case .investigate: if let pivot = world.pivot { node.deliver(.investigate(until: pivot.place)) }
-            case .fault, .faultCleared: break
+            case .fault(let fault): faults.withLock { $0.append(fault) }
+            case .faultCleared: break
             }
         }
     }
@@ -75,18 +78,25 @@ final class Link: Sendable {
 
     private func follow() async {
         var joinedPivot: ObjectIdentifier?
+        // As the replication client: pages are handed over as they come, and those that wait together are one commit.
+        let waiting = Mutex(0)
+        var position: UInt64 = 0
         while !Task.isCancelled {
             if let pivot = world.pivot {
                 if joinedPivot != ObjectIdentifier(pivot) {
                     node.deliver(.joined(place: pivot.place))
                     joinedPivot = ObjectIdentifier(pivot)
                 }
+                if waiting.withLock({ $0 }) == 0 { position = node.cursor.position }
                 let own = isInDoubt.withLock { $0 } ? nil : node.replica
                 if !isLost(), pivot.contains(node.cursor),
-                    let bytes = try? pivot.page(after: node.cursor.position, receiptsFor: own)?.bytes,
-                    let page = try? Self.verified(bytes, node.space, world.pivotKey.author)
+                    waiting.withLock({ $0 }) < 16,
+                    let next = try? pivot.page(after: position, receiptsFor: own),
+                    let page = try? Self.verified(next.bytes, node.space, world.pivotKey.author)
                 {
-                    await node.apply(page)
+                    waiting.withLock { $0 += 1 }
+                    position = next.end
+                    node.apply(page) { waiting.withLock { $0 -= 1 } }
                     continue
                 }
             }
