@@ -284,12 +284,24 @@ inline adopt(n) {
 inline pull(n) {
 	if
 	:: CONTAINED(n) && places[n].position < horizon -> mayTake[n] = true
-	:: CONTAINED(n) && places[n].position >= horizon -> coming[n] = PAGE; copyPlace(COMING(n), PIVOT); if :: n == 1 -> arrive(n) :: else fi
+	:: CONTAINED(n) && places[n].position >= horizon -> coming[n] = PAGE; copyPlace(COMING(n), PIVOT);
+		if
+		:: n == 1 -> arrive(n)
+		:: else
+		fi
 #ifdef FAULT_RESTORED_PIVOT_FOLLOWED
 	:: !CONTAINED(n) -> mayTake[n] = true
 #else
 	:: !CONTAINED(n) -> refill(n)
 #endif
+	fi
+}
+
+inline take(n) {
+	coming[n] = SNAPSHOT; copyPlace(COMING(n), PIVOT); mayTake[n] = false;
+	if
+	:: n == 1 -> arrive(n)
+	:: else
 	fi
 }
 
@@ -303,7 +315,7 @@ end:
 	:: d_step { CAN_WRITE(n) && (places[n].live | pending[n]) != 0 -> write(n, REMOVE) }
 	:: d_step { (pending[n] & ~places[PIVOT].vector) != 0 && !mayTake[n] -> push(n) }
 	:: d_step { IS_BEHIND(n) && coming[n] == NOTHING && !mayTake[n] -> pull(n) }
-	:: d_step { mayTake[n] && coming[n] == NOTHING -> coming[n] = SNAPSHOT; copyPlace(COMING(n), PIVOT); mayTake[n] = false; if :: n == 1 -> arrive(n) :: else fi }
+	:: d_step { mayTake[n] && coming[n] == NOTHING -> take(n) }
 	:: d_step { n == 0 && coming[n] != NOTHING -> arrive(n) }
 	od
 }

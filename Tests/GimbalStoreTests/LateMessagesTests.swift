@@ -49,11 +49,14 @@ struct LateMessagesTests {
         let world = try await World()
         let node = try await node(in: world)
         let place = node.cursor.position
-        let pivot = try #require(world.pivot)
-        try await set(pivot, "things/1", "1")
+        try await set(try #require(world.pivot), "things/1", "1")
         let left = try page(after: place, for: node, in: world)
-        try await set(pivot, "things/2", "2")
+        // Started anew, so that it makes its pages anew too.
+        world.closePivot()
+        try world.openPivot()
+        try await set(try #require(world.pivot), "things/2", "2")
         let next = try page(after: place, for: node, in: world)
+        #expect(next.entries.count == 2)
         await node.apply(left)
         await node.apply(next)
         #expect(node.cursor.position == place + 1)
