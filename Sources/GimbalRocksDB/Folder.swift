@@ -32,7 +32,7 @@ struct Folder {
         }
     }
 
-    private func names() throws(StorageError) -> [String] {
+    func names() throws(StorageError) -> [String] {
         guard let stream = opendir(path) else { throw error("read folder") }
         defer { closedir(stream) }
         var names: [String] = []

@@ -23,27 +23,34 @@ public final class RocksDBEngine: StorageEngine {
             if batch.changes.isEmpty { return }
             let changes = rocksdb_writebatch_create()
             defer { rocksdb_writebatch_destroy(changes) }
-            for (section, key, value) in batch.changes {
-                let family = handle.pointer(section.family)
-                let key = section.stored(key)
-                if let value {
-                    rocksdb_writebatch_put_cf(changes, family, key, key.count, value, value.count)
-                } else {
-                    rocksdb_writebatch_delete_cf(changes, family, key, key.count)
-                }
-            }
+            add(batch, to: changes, in: handle.sets.used)
             try handle.write(changes)
         }
     }
 
+    func add(_ batch: StorageBatch, to changes: OpaquePointer?, in set: SectionSet) {
+        for (section, key, value) in batch.changes {
+            let place = section.place(set)
+            let family = handle.pointer(place.family)
+            let key = place.stored(key)
+            if let value {
+                rocksdb_writebatch_put_cf(changes, family, key, key.count, value, value.count)
+            } else {
+                rocksdb_writebatch_delete_cf(changes, family, key, key.count)
+            }
+        }
+    }
+
     public func view() throws(StorageError) -> any StorageView {
-        try handle.whileOpen { RocksDBView(handle) }
+        try handle.whileOpen { () throws(StorageError) in try RocksDBView(handle) }
     }
 
     public func load(_ keys: [[UInt8]], from section: Section) throws(StorageError) -> [[UInt8]?] {
         // Reads in parts are of one moment only in a view.
         if keys.count > RocksDBReader.keysPerRead { return try view().load(keys, from: section) }
-        return try handle.whileOpen { () throws(StorageError) in try latest.load(keys, from: section) }
+        return try handle.whileOpen { () throws(StorageError) in
+            try handle.sets.reading { set throws(StorageError) in try latest(set).load(keys, from: section) }
+        }
     }
 
     /// `visit` may read and commit; it must not close the engine, which would wait for the scan to end.
@@ -52,12 +59,15 @@ public final class RocksDBEngine: StorageEngine {
         _ visit: (_ key: [UInt8], _ value: [UInt8]) throws(StorageError) -> Bool
     ) throws(StorageError) {
         try handle.whileOpen { () throws(StorageError) in
-            try latest.scan(section, from: lower, until: upper, visit)
+            // What has begun in one set ends in it: the iterator is of one moment.
+            try latest(handle.sets.used).scan(section, from: lower, until: upper, visit)
         }
     }
 
     public func last(_ section: Section, below upper: [UInt8]) throws(StorageError) -> (key: [UInt8], value: [UInt8])? {
-        try handle.whileOpen { () throws(StorageError) in try latest.last(section, below: upper) }
+        try handle.whileOpen { () throws(StorageError) in
+            try handle.sets.reading { set throws(StorageError) in try latest(set).last(section, below: upper) }
+        }
     }
 
     /// Waits for calls that are under way. A view that is still held fails with `.closed` from now on.
@@ -83,7 +93,7 @@ public final class RocksDBEngine: StorageEngine {
         (try? handle.whileOpen { RocksDBStatistics(handle: handle).values }) ?? []
     }
 
-    private var latest: RocksDBReader {
-        RocksDBReader(handle: handle, options: handle.readOptions)
+    private func latest(_ set: SectionSet) -> RocksDBReader {
+        RocksDBReader(handle: handle, options: handle.readOptions, set: set)
     }
 }

@@ -9,7 +9,7 @@ enum RocksDBFormat {
 
     /// Marks a new database; refuses one of a later version, or one that is not ours.
     static func check(_ handle: RocksDBHandle) throws(StorageError) {
-        let reader = RocksDBReader(handle: handle, options: handle.readOptions)
+        let reader = RocksDBReader(handle: handle, options: handle.readOptions, set: .first)
         if let found = try reader.get(key, from: handle.pointer(.rest)) {
             return try refuseUnlessKnown(found)
         }

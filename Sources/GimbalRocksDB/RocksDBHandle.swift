@@ -14,6 +14,11 @@ final class RocksDBHandle: @unchecked Sendable {
     /// For reads of the latest commit.
     let readOptions: OpaquePointer
     private let writeOptions: OpaquePointer
+    /// How files of new entries are written.
+    let tuning: RocksDBTuning
+    let folder: String
+    /// Which set of sections is in use.
+    let sets: SectionSets
     let gate = OperationGate()
     private let isClosed = Mutex(false)
     /// Addresses of the snapshots that views hold. Closing releases those that are left.
@@ -31,7 +36,12 @@ final class RocksDBHandle: @unchecked Sendable {
         self.readOptions = readOptions
         self.writeOptions = writeOptions
         rocksdb_writeoptions_set_sync(writeOptions, 1)
+        self.tuning = tuning
+        self.folder = folder
+        sets = SectionSets()
         try RocksDBFormat.check(self)
+        sets.opened(with: try SectionSetRecord.read(RocksDBReader(handle: self, options: readOptions, set: .first)))
+        StagedFile.removeLeftOvers(in: folder)
     }
 
     deinit {

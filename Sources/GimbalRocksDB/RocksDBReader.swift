@@ -7,6 +7,8 @@ struct RocksDBReader {
     /// Without bounds; scans add them to options of their own.
     let options: OpaquePointer
     var snapshot: OpaquePointer?
+    /// Of the replaceable sections.
+    var set: SectionSet
 
     // MARK: - Values
 

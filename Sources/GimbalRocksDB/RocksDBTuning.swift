@@ -8,6 +8,9 @@ enum Family: Int, CaseIterable {
     case state = 1
     /// `Section.log` alone, its keys as they are: files of rising keys are moved down the levels, not rewritten.
     case log = 2
+    /// The same two of the second set of replaceable sections.
+    case secondState = 3
+    case secondLog = 4
 
     /// RocksDB insists on one family with this name.
     var name: StaticString {
@@ -15,6 +18,8 @@ enum Family: Int, CaseIterable {
         case .rest: "default"
         case .state: "state"
         case .log: "log"
+        case .secondState: "state2"
+        case .secondLog: "log2"
         }
     }
 }
@@ -54,7 +59,7 @@ struct RocksDBTuning: ~Copyable {
         rocksdb_block_based_options_set_cache_index_and_filter_blocks(table, 1)
         rocksdb_block_based_options_set_cache_index_and_filter_blocks_with_high_priority(table, 1)
         rocksdb_block_based_options_set_pin_l0_filter_and_index_blocks_in_cache(table, 1)
-        if family == .log {
+        if family == .log || family == .secondLog {
             // Read in long runs and never for a key that may be absent: large blocks, no filters.
             rocksdb_block_based_options_set_block_size(table, 16 << 10)
         } else {

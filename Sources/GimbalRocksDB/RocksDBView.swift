@@ -8,15 +8,22 @@ import GimbalStorage
 final class RocksDBView: StorageView, @unchecked Sendable {
     private let reader: RocksDBReader
     private let snapshot: OpaquePointer
+    private let isStaged: Bool
 
     /// Called while the database is open.
-    init(_ handle: RocksDBHandle) {
+    ///
+    /// - Parameter isStaged: shows the staging area.
+    init(_ handle: RocksDBHandle, isStaged: Bool = false) throws(StorageError) {
         snapshot = handle.takeSnapshot()
         guard let options = rocksdb_readoptions_create() else {
             preconditionFailure("RocksDB gave no options; it only allocates")
         }
         rocksdb_readoptions_set_snapshot(options, snapshot)
-        reader = RocksDBReader(handle: handle, options: options, snapshot: snapshot)
+        // Read in the snapshot itself: an install may be under way.
+        let used = try SectionSetRecord.read(
+            RocksDBReader(handle: handle, options: options, snapshot: snapshot, set: .first))
+        reader = RocksDBReader(handle: handle, options: options, snapshot: snapshot, set: isStaged ? used.other : used)
+        self.isStaged = isStaged
     }
 
     deinit {
@@ -26,7 +33,9 @@ final class RocksDBView: StorageView, @unchecked Sendable {
     }
 
     func load(_ keys: [[UInt8]], from section: Section) throws(StorageError) -> [[UInt8]?] {
-        try reader.handle.whileOpen { () throws(StorageError) in try reader.load(keys, from: section) }
+        try reader.handle.whileOpen { () throws(StorageError) in
+            shows(section) ? try reader.load(keys, from: section) : keys.map { _ in nil }
+        }
     }
 
     func scan(
@@ -34,11 +43,15 @@ final class RocksDBView: StorageView, @unchecked Sendable {
         _ visit: (_ key: [UInt8], _ value: [UInt8]) throws(StorageError) -> Bool
     ) throws(StorageError) {
         try reader.handle.whileOpen { () throws(StorageError) in
-            try reader.scan(section, from: lower, until: upper, visit)
+            if shows(section) { try reader.scan(section, from: lower, until: upper, visit) }
         }
     }
 
+    private func shows(_ section: Section) -> Bool { !isStaged || Section.replaceable.contains(section) }
+
     func last(_ section: Section, below upper: [UInt8]) throws(StorageError) -> (key: [UInt8], value: [UInt8])? {
-        try reader.handle.whileOpen { () throws(StorageError) in try reader.last(section, below: upper) }
+        try reader.handle.whileOpen { () throws(StorageError) in
+            shows(section) ? try reader.last(section, below: upper) : nil
+        }
     }
 }

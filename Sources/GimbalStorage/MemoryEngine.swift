@@ -7,7 +7,19 @@ import Synchronization
 public final class MemoryEngine: StorageEngine {
     private struct State: Sendable {
         var sections = [SortedChunks](repeating: SortedChunks(), count: Section.allCases.count)
+        var staged = [SortedChunks](repeating: SortedChunks(), count: Section.allCases.count)
         var isClosed = false
+
+        mutating func apply(_ batch: StorageBatch) {
+            for change in batch.changes {
+                let section = Int(change.section.rawValue)
+                if let value = change.value {
+                    sections[section].put(value, at: change.key)
+                } else {
+                    sections[section].remove(change.key)
+                }
+            }
+        }
     }
 
     private let state = Mutex(State())
@@ -15,15 +27,36 @@ public final class MemoryEngine: StorageEngine {
     public init() {}
 
     public func commit(_ batch: StorageBatch) throws(StorageError) {
+        try withState { $0.apply(batch) }
+    }
+
+    public func stage(_ run: StagedRun) throws(StorageError) {
+        precondition(run.isSorted && Section.replaceable.contains(run.section))
         try withState { state in
-            for change in batch.changes {
-                let section = Int(change.section.rawValue)
-                if let value = change.value {
-                    state.sections[section].put(value, at: change.key)
-                } else {
-                    state.sections[section].remove(change.key)
-                }
+            for index in 0..<run.count {
+                state.staged[Int(run.section.rawValue)].put(Array(run.value(index)), at: Array(run.key(index)))
             }
+        }
+    }
+
+    public func stagedView() throws(StorageError) -> any StorageView {
+        MemoryView(engine: self, sections: try withState { $0.staged })
+    }
+
+    public func clearStaged() throws(StorageError) {
+        try withState { state in
+            state.staged = [SortedChunks](repeating: SortedChunks(), count: Section.allCases.count)
+        }
+    }
+
+    public func install(_ batch: StorageBatch) throws(StorageError) {
+        try withState { state in
+            for section in Section.replaceable.map({ Int($0.rawValue) }) {
+                let used = state.sections[section]
+                state.sections[section] = state.staged[section]
+                state.staged[section] = used
+            }
+            state.apply(batch)
         }
     }
 

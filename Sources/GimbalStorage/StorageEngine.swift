@@ -9,7 +9,7 @@ public enum Section: UInt8, CaseIterable, Sendable {
     case state = 1
     /// A node's outbox replayed over the base, only for paths that the outbox touches.
     case overlay = 2
-    /// The log: one entry a position, large, appended, never changed.
+    /// The log: one entry a position, large, appended; below the horizon pruned, then dropped.
     case log = 3
     /// One checkpoint a commit of the pivot.
     case checkpoints = 4
@@ -23,6 +23,11 @@ public enum Section: UInt8, CaseIterable, Sendable {
     case refused = 8
     /// A node's own operations that were refused, until a person has seen them.
     case deadLetters = 9
+    /// Hashes that stand for dropped entries in the log tree.
+    case subtrees = 10
+
+    /// What a snapshot replaces as a whole: a second set of these sections can be staged beside those in use.
+    public static let replaceable: [Section] = [.state, .log, .checkpoints, .chain, .refused, .subtrees]
 }
 
 /// Changes that become durable together or not at all.
@@ -66,6 +71,22 @@ public protocol StorageEngine: StorageView {
 
     /// A view that stays as it is now while later commits happen, for as long as it is held.
     func view() throws(StorageError) -> any StorageView
+
+    /// Adds entries to the staging area: a second set of the replaceable sections, which no other call sees. On return they
+    /// are on disk. A key that is staged again takes the later value.
+    ///
+    /// - Precondition: the run's keys rise strictly; its section is replaceable.
+    func stage(_ run: StagedRun) throws(StorageError)
+
+    /// The staging area as it is now; sections that are not replaceable are empty in it.
+    func stagedView() throws(StorageError) -> any StorageView
+
+    /// Empties the staging area.
+    func clearStaged() throws(StorageError)
+
+    /// Puts the staged sections in the place of those in use, and commits the batch to what is then in use: all of it or
+    /// nothing. What was in use is the staging area from then on. Views stay as they were.
+    func install(_ batch: StorageBatch) throws(StorageError)
 
     /// Numbers for people: names and values as the engine calls them.
     var statistics: [(name: String, value: UInt64)] { get }

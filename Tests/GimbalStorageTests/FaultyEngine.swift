@@ -32,6 +32,10 @@ enum Fault: String, CaseIterable, Sendable {
     case failsOtherwiseWhenClosed = "a reader that meets a closing engine finishes or throws closed"
     case forgetsWhenClosed = "data outlives the engine"
     case sharesItsPlace = "one place has one engine at a time"
+    case stagesInUse = "staged entries are seen in the staging area alone"
+    case keepsWhatWasInUse = "an install puts the staged sections in the place of those in use, with its batch"
+    case forgetsToClear = "a cleared staging area is empty"
+    case forgetsStaged = "staged entries and an install outlive the engine"
 }
 
 /// What outlives a `FaultyEngine`, and who has it open.
@@ -117,6 +121,30 @@ final class FaultyEngine: StorageEngine {
         return try disk.engine.last(place(section), below: fault == .findsTheBoundItself ? upper + [0] : upper)
     }
 
+    func stage(_ run: StagedRun) throws(StorageError) {
+        try throwIfClosed()
+        try disk.engine.stage(run)
+        guard fault == .stagesInUse else { return }
+        var batch = StorageBatch()
+        for index in 0..<run.count { batch.put(Array(run.value(index)), at: Array(run.key(index)), in: run.section) }
+        try disk.engine.commit(batch)
+    }
+
+    func stagedView() throws(StorageError) -> any StorageView {
+        try throwIfClosed()
+        return FaultyView(engine: self, view: try disk.engine.stagedView())
+    }
+
+    func clearStaged() throws(StorageError) {
+        try throwIfClosed()
+        if fault != .forgetsToClear { try disk.engine.clearStaged() }
+    }
+
+    func install(_ batch: StorageBatch) throws(StorageError) {
+        try throwIfClosed()
+        if fault == .keepsWhatWasInUse { try disk.engine.commit(batch) } else { try disk.engine.install(batch) }
+    }
+
     var statistics: [(name: String, value: UInt64)] { [] }
 
     func close() {
@@ -125,6 +153,7 @@ final class FaultyEngine: StorageEngine {
             return isClosed
         }
         if wasClosed { return }
+        if fault == .forgetsStaged { try? disk.engine.clearStaged() }
         if fault == .forgetsWhenClosed { disk.data.withLock { $0.engine = MemoryEngine() } }
         disk.isOpen.withLock { $0 = false }
     }

@@ -130,6 +130,10 @@ final class UnclosedEngine: StorageEngine {
     }
     func commit(_ batch: StorageBatch) throws(StorageError) { try engine.commit(batch) }
     func view() throws(StorageError) -> any StorageView { try engine.view() }
+    func stage(_ run: StagedRun) throws(StorageError) { try engine.stage(run) }
+    func stagedView() throws(StorageError) -> any StorageView { try engine.stagedView() }
+    func clearStaged() throws(StorageError) { try engine.clearStaged() }
+    func install(_ batch: StorageBatch) throws(StorageError) { try engine.install(batch) }
     var statistics: [(name: String, value: UInt64)] { [] }
     func close() {}
 }

@@ -31,7 +31,7 @@ public enum StorageConformance {
         public var description: String { name }
     }
 
-    public static let checks: [Check] = readingChecks + committingChecks + isolationChecks + lifecycleChecks
+    public static let checks: [Check] = readingChecks + committingChecks + isolationChecks + lifecycleChecks + stagingChecks
 
     static func check(
         _ name: String, _ body: @escaping @Sendable (any StorageEngine) async throws -> Void
