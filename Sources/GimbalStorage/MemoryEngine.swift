@@ -49,6 +49,8 @@ public final class MemoryEngine: StorageEngine {
         }
     }
 
+    public func compactStaged() throws(StorageError) {}
+
     public func install(_ batch: StorageBatch) throws(StorageError) {
         try withState { state in
             for section in Section.replaceable.map({ Int($0.rawValue) }) {

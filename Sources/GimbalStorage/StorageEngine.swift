@@ -84,6 +84,9 @@ public protocol StorageEngine: StorageView {
     /// Empties the staging area.
     func clearStaged() throws(StorageError)
 
+    /// Gives back the room that a cleared staging area took. May be slow; reads and commits go on.
+    func compactStaged() throws(StorageError)
+
     /// Puts the staged sections in the place of those in use, and commits the batch to what is then in use: all of it or
     /// nothing. What was in use is the staging area from then on. Views stay as they were.
     func install(_ batch: StorageBatch) throws(StorageError)

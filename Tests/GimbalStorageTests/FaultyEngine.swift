@@ -140,6 +140,8 @@ final class FaultyEngine: StorageEngine {
         if fault != .forgetsToClear { try disk.engine.clearStaged() }
     }
 
+    func compactStaged() throws(StorageError) { try throwIfClosed() }
+
     func install(_ batch: StorageBatch) throws(StorageError) {
         try throwIfClosed()
         if fault == .keepsWhatWasInUse { try disk.engine.commit(batch) } else { try disk.engine.install(batch) }

@@ -133,6 +133,7 @@ final class UnclosedEngine: StorageEngine {
     func stage(_ run: StagedRun) throws(StorageError) { try engine.stage(run) }
     func stagedView() throws(StorageError) -> any StorageView { try engine.stagedView() }
     func clearStaged() throws(StorageError) { try engine.clearStaged() }
+    func compactStaged() throws(StorageError) { try engine.compactStaged() }
     func install(_ batch: StorageBatch) throws(StorageError) { try engine.install(batch) }
     var statistics: [(name: String, value: UInt64)] { [] }
     func close() {}

@@ -41,6 +41,7 @@ extension StorageConformance {
                     try engine.stage(section, [Entry(key: [], value: []), Entry(key: [0xff, 0xff], value: [1])])
                 }
                 try engine.clearStaged()
+                try engine.compactStaged()
                 for section in Section.replaceable {
                     try expect("staged \(section)", try engine.stagedView().entries(section), is: [])
                     try expect("\(section) in use", try engine.entries(section), is: [Entry(key: [5], value: [5])])

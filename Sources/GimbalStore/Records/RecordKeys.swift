@@ -11,6 +11,10 @@ enum RecordKey {
     static let base = Array("base".utf8)
     static let epochPrefix = Array("epoch/".utf8)
     static let digest = Array("digest".utf8)
+    static let retention = Array("retention".utf8)
+    static let intake = Array("intake".utf8)
+    static let proofs = Array("proofs".utf8)
+    static let followerPrefix = Array("follower/".utf8)
 
     static func number(_ value: UInt64) -> [UInt8] {
         (0..<8).map { UInt8(truncatingIfNeeded: value >> UInt64(56 - $0 * 8)) }
@@ -28,6 +32,7 @@ enum RecordKey {
     }
 
     static func epoch(_ number: UInt64) -> [UInt8] { epochPrefix + Self.number(number) }
+    static func follower(_ author: AuthorID) -> [UInt8] { followerPrefix + author.bytes }
     static func digestRing(_ index: UInt64) -> [UInt8] { digest + [UInt8(ascii: "/"), UInt8(index)] }
     static func dot(_ dot: Dot) -> [UInt8] { replica(dot.replica) + number(dot.sequence) }
     static func link(_ replica: ReplicaID, lastSequence: UInt64) -> [UInt8] {

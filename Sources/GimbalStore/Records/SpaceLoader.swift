@@ -62,8 +62,7 @@ struct SpaceLoader {
         let (journal, digest) = try DigestJournal.load(view)
         var refused: [Dot: String] = [:]
         try scan([], in: .refused, "refused dots") { key, value throws(WireError) in
-            guard let replica = RecordKey.replica(from: key.prefix(40)), key.count == 48 else { throw WireError(.truncated) }
-            refused[Dot(replica: replica, sequence: RecordKey.number(from: key))] = String(decoding: value, as: UTF8.self)
+            refused[try Self.dot(key)] = String(decoding: value, as: UTF8.self)
         }
         let (firstPosition, greatestStamp, frontier) = try frontier()
         let base = SpaceBase(
@@ -72,8 +71,14 @@ struct SpaceLoader {
         return (base, journal)
     }
 
+    /// The dot in a key.
+    static func dot(_ key: [UInt8]) throws(WireError) -> Dot {
+        guard let replica = RecordKey.replica(from: key.prefix(40)), key.count == 48 else { throw WireError(.truncated) }
+        return Dot(replica: replica, sequence: RecordKey.number(from: key))
+    }
+
     /// The last link of each replica's chain is its head.
-    private func versionVector() throws(StoreError) -> VersionVector {
+    func versionVector() throws(StoreError) -> VersionVector {
         var heads: [ReplicaID: Head] = [:]
         var upper = [UInt8](repeating: 0xff, count: 49)
         while let (key, value) = try storing({ () throws(StorageError) in try view.last(.chain, below: upper) }) {
@@ -92,7 +97,7 @@ struct SpaceLoader {
         return VersionVector(heads: heads)
     }
 
-    private func frontier() throws(StoreError) -> (UInt64, HybridTimestamp, MerkleTree.Frontier) {
+    func frontier() throws(StoreError) -> (UInt64, HybridTimestamp, MerkleTree.Frontier) {
         guard let bytes = try metadata(RecordKey.base) else { return (1, .zero, .init()) }
         return try decoding("log frontier") { () throws(WireError) in
             var reader = CBORReader(bytes)
@@ -110,7 +115,7 @@ struct SpaceLoader {
     }
 
     /// A space's own records lie together: they begin with `_`.
-    private func records() throws(StoreError) -> SpaceRecords {
+    func records() throws(StoreError) -> SpaceRecords {
         var records = SpaceRecords()
         try scan(Array("_".utf8), in: .state, "space records") { key, value throws(WireError) in
             guard let path = Path(key) else { throw WireError(.badPath) }

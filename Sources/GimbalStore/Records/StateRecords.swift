@@ -19,6 +19,21 @@ enum StateRecord {
         return state
     }
 
+    /// The dots alone, without the values.
+    static func dots(_ bytes: [UInt8]) throws(WireError) -> [Dot] {
+        var reader = CBORReader(bytes)
+        var dots: [Dot] = []
+        for _ in 0..<(try reader.arrayCount(upTo: Int.max, "writes")) {
+            try reader.array(of: 7)
+            dots.append(try decodeDot(&reader))
+            _ = try reader.stamp()
+            _ = try reader.stamp()
+            _ = try reader.byteStringRange()
+            if !reader.takeNull() { _ = try reader.textRange() }
+        }
+        return dots
+    }
+
     private static func encode(_ writes: [Write], into writer: inout CBORWriter) {
         writer.array(count: writes.count)
         for write in writes {

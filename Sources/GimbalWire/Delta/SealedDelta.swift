@@ -88,6 +88,22 @@ public struct SealedDelta: Hashable, Sendable {
     /// The same delta with `items` in place of its own; the signature still holds if they hash to its root.
     func replacingItems(_ items: [[UInt8]]) -> SealedDelta { SealedDelta(claimedHeader, signed, items: items) }
 
+    /// How many operations are shown: items that are no hashes.
+    public var shownCount: Int {
+        // A hash begins with an array of two and 32 bytes; an operation with an array of three or more.
+        itemStarts.count { bytes[Int($0)] != 0x82 }
+    }
+
+    /// Whether the author signed the header.
+    public func isSigned(_ primitives: any Primitives) -> Bool {
+        do throws(WireError) {
+            try signed.verify(by: claimedHeader.replica.author, with: primitives)
+            return true
+        } catch {
+            return false
+        }
+    }
+
     /// The hash by which the next header of the replica names this one. Covers the payload, not the signature.
     public func headerHash(_ primitives: any Primitives) -> Digest {
         primitives.hash(prefix: nil, bytes.span.extracting(payload))

@@ -26,8 +26,13 @@ public struct VerifiedDelta: Hashable, Sendable {
     public var isWhole: Bool { sealed.itemStarts.count == header.count && leaves.allSatisfy { $0 != nil } }
 
     init(verifying sealed: SealedDelta, _ primitives: any Primitives) throws(WireError) {
-        let header = sealed.claimedHeader
         try sealed.verifySignature(primitives)
+        try self.init(unsigned: sealed, primitives)
+    }
+
+    /// Checks all but the signature: for `UnsignedDelta` alone.
+    init(unsigned sealed: SealedDelta, _ primitives: any Primitives) throws(WireError) {
+        let header = sealed.claimedHeader
         var tree = PrunedTree(sealed: sealed, primitives: primitives)
         let (root, _) = try tree.root(0..<header.count)
         guard tree.nextItem == sealed.itemStarts.count else {
@@ -68,6 +73,9 @@ public struct VerifiedDelta: Hashable, Sendable {
 
     /// Leaf hash of a shown operation.
     public func operationHash(_ index: Int) -> Digest? { leaves[index]?.hash }
+
+    /// Where the bytes of a shown operation are in those of the sealed delta.
+    func operationRange(_ index: Int) -> Range<Int>? { leaves[index].map { sealed.itemRange($0.item) } }
 
     /// The bytes of a shown operation.
     public func operationBytes(_ index: Int) -> [UInt8]? {

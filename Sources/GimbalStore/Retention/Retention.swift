@@ -1,0 +1,227 @@
+import Dispatch
+import Foundation
+import GimbalCRDT
+import GimbalReplication
+import GimbalSigning
+import GimbalStorage
+import GimbalWire
+import Synchronization
+
+/// Keeps one space's log within its bounds: raises the horizon, prunes what falls below it in small steps, and drops the
+/// proofs of what has died since. A thread of its own; nothing waits for it.
+final class Retention: Sendable {
+    /// What the horizon may depend on, asked before each step.
+    struct Situation: Sendable {
+        /// Position of the last entry.
+        var end: UInt64
+        /// Of the log tree's first leaf.
+        var firstPosition: UInt64
+        /// What every live node has applied; nil when there is none to wait for.
+        var applied: UInt64?
+        /// The horizon stays at or below the position after this one, whatever the bounds say: a snapshot is being sent.
+        var held: UInt64?
+    }
+
+    private let engine: any StorageEngine
+    private let options: RetentionOptions
+    private let situation: @Sendable () -> Situation
+    private let everyRound: @Sendable () throws(StoreError) -> Void
+    private let primitives = SodiumPrimitives()
+    /// Held during a step: what replaces the log waits for it.
+    private let record: Mutex<RetentionRecord>
+    /// The record as it is on disk, for those who must not wait for a step.
+    private let published: Mutex<RetentionRecord>
+    private let hasReplacedSections = Mutex(false)
+    private let wakeUp = DispatchSemaphore(value: 0)
+    private let ended = DispatchSemaphore(value: 0)
+    private let isClosed = Mutex(false)
+    private let failure = Mutex<StoreError?>(nil)
+
+    /// - Parameter everyRound: done before the steps of each round, on the same thread.
+    init(
+        engine: any StorageEngine, options: RetentionOptions,
+        everyRound: @escaping @Sendable () throws(StoreError) -> Void = {}, situation: @escaping @Sendable () -> Situation
+    ) throws(StoreError) {
+        self.engine = engine
+        self.everyRound = everyRound
+        self.options = options
+        self.situation = situation
+        let stored = try RetentionRecord.load(engine)
+        record = Mutex(stored)
+        published = Mutex(stored)
+    }
+
+    func start() {
+        let thread = Thread { [self] in
+            while !isClosed.withLock({ $0 }) {
+                run()
+                _ = wakeUp.wait(timeout: .now() + .milliseconds(options.intervalMilliseconds))
+            }
+            ended.signal()
+        }
+        thread.name = "gimbal-retention"
+        thread.stackSize = 1 << 20
+        thread.qualityOfService = .background
+        thread.start()
+    }
+
+    /// Ends the thread after the step that is under way.
+    func close() {
+        let wasClosed = isClosed.withLock { isClosed in
+            defer { isClosed = true }
+            return isClosed
+        }
+        guard !wasClosed else { return }
+        wakeUp.signal()
+        ended.wait()
+    }
+
+    /// What people see of it.
+    struct Status: Sendable {
+        var horizon: UInt64
+        /// Entries from the horizon on, and their bytes.
+        var entries: UInt64
+        var bytes: UInt64
+        /// Entries below it that still prove something.
+        var retained: UInt64
+        var failure: StoreError?
+    }
+
+    var status: Status {
+        let record = published.withLock { $0 }
+        let next = situation().end + 1
+        return Status(
+            horizon: record.horizon, entries: next - min(record.horizon, next), bytes: record.bytes, retained: record.retained,
+            failure: failure.withLock { $0 })
+    }
+
+    /// Entries from here on are whole.
+    var horizon: UInt64 { published.withLock { $0.horizon } }
+
+    /// Replaces the whole log in `install`, which commits the record that it is given.
+    func replaceLog<Failure: Error>(
+        _ new: RetentionRecord, _ install: () throws(Failure) -> Void
+    ) throws(Failure) {
+        try record.withLock { record throws(Failure) in
+            try install()
+            record = new
+            published.withLock { $0 = new }
+        }
+        hasReplacedSections.withLock { $0 = true }
+        wakeUp.signal()
+    }
+
+    // MARK: Steps
+
+    private func run() {
+        do throws(StoreError) {
+            if hasReplacedSections.withLock({ $0 }) { try clearReplacedSections() }
+            try everyRound()
+            while !isClosed.withLock({ $0 }), try step() {}
+            failure.withLock { $0 = nil }
+        } catch {
+            failure.withLock { $0 = error }
+        }
+    }
+
+    private func clearReplacedSections() throws(StoreError) {
+        hasReplacedSections.withLock { $0 = false }
+        try storing { () throws(StorageError) in
+            try engine.clearStaged()
+            try engine.compactStaged()
+        }
+    }
+
+    /// One bounded step; false when there is nothing to do.
+    func step() throws(StoreError) -> Bool {
+        let situation = situation()
+        return try record.withLock { record throws(StoreError) in
+            if record.prunedTo < record.horizon { return try prune(&record, situation) }
+            try count(&record, until: situation.end)
+            if try raise(&record, situation) { return true }
+            return try sweep(&record, situation)
+        }
+    }
+
+    private func count(_ record: inout RetentionRecord, until end: UInt64) throws(StoreError) {
+        guard record.countedTo < end else { return }
+        var bytes: UInt64 = 0
+        try SpaceLoader(view: engine).scan(
+            from: RecordKey.number(max(record.countedTo + 1, record.horizon)), until: RecordKey.number(end + 1), in: .log, "log"
+        ) { _, value in
+            bytes += UInt64(value.count)
+            return true
+        }
+        record.bytes += bytes
+        record.countedTo = end
+        published.withLock { $0 = record }
+    }
+
+    /// Where the horizon should be.
+    private func target(_ record: RetentionRecord, _ situation: Situation) -> UInt64 {
+        let next = situation.end + 1
+        var target = next - min(options.keptEntries, situation.end)
+        if let applied = situation.applied { target = min(target, applied + 1) }
+        target = max(target, next - min(options.mostEntries, situation.end))
+        // One step further, until the bytes fit.
+        if record.bytes > options.mostBytes { target = max(target, min(record.horizon + UInt64(options.entriesPerStep), next)) }
+        if let held = situation.held { target = min(target, held + 1) }
+        return target
+    }
+
+    private func raise(_ record: inout RetentionRecord, _ situation: Situation) throws(StoreError) -> Bool {
+        let target = target(record, situation)
+        guard record.horizon < target else { return false }
+        let entries = try LogPruner.entries(engine, from: record.horizon, until: target, options)
+        guard let last = entries.last else { return false }
+        // The horizon is durable before anything below it is missing.
+        var next = record
+        next.horizon = last.position + 1
+        next.bytes -= min(next.bytes, entries.reduce(0) { $0 + UInt64($1.bytes.count) })
+        next.crossed += UInt64(entries.count)
+        try save(next)
+        record = next
+        return try prune(&record, situation)
+    }
+
+    private func prune(_ record: inout RetentionRecord, _ situation: Situation) throws(StoreError) -> Bool {
+        let entries = try LogPruner.entries(engine, from: record.prunedTo, until: record.horizon, options)
+        var pruner = pruner(record, situation)
+        try pruner.prune(entries)
+        var next = record
+        next.prunedTo = entries.last.map { $0.position + 1 } ?? record.horizon
+        next.retained += pruner.keptCount
+        try save(next, pruner.batch)
+        record = next
+        return true
+    }
+
+    /// Looks for proofs of what has died, each time as many entries have crossed the horizon as lie below it.
+    private func sweep(_ record: inout RetentionRecord, _ situation: Situation) throws(StoreError) -> Bool {
+        if record.sweep == 0 {
+            guard record.crossed >= max(record.retained, 64) else { return false }
+            record.sweep = 1
+            record.crossed = 0
+        }
+        let entries = try LogPruner.entries(engine, from: record.sweep, until: record.horizon, options)
+        var pruner = pruner(record, situation)
+        try pruner.prune(entries)
+        var next = record
+        next.sweep = entries.last.map { $0.position + 1 } ?? 0
+        next.retained -= min(next.retained, UInt64(pruner.dropped.count))
+        try save(next, pruner.batch)
+        record = next
+        return true
+    }
+
+    private func pruner(_ record: RetentionRecord, _ situation: Situation) -> LogPruner {
+        LogPruner(engine: engine, firstPosition: situation.firstPosition, horizon: record.horizon, primitives)
+    }
+
+    private func save(_ record: RetentionRecord, _ changes: StorageBatch = StorageBatch()) throws(StoreError) {
+        var batch = changes
+        batch.put(record.encoded, at: RecordKey.retention, in: .metadata)
+        try storing { () throws(StorageError) in try engine.commit(batch) }
+        published.withLock { $0 = record }
+    }
+}

@@ -1,0 +1,67 @@
+import GimbalStorage
+import GimbalWire
+
+/// How much of the log is kept whole, and for whom (design.md §7).
+public struct RetentionOptions: Sendable {
+    /// The newest entries, which stay whole in any case: for nodes that are away for a moment.
+    public var keptEntries: UInt64 = 10_000
+    /// More entries than this are not kept whole, whoever lacks them.
+    public var mostEntries: UInt64 = 1_000_000
+    /// Nor more bytes of entries than this.
+    public var mostBytes: UInt64 = 1 << 30
+    /// A node that was heard of within this time holds the horizon, in milliseconds.
+    public var liveMilliseconds: UInt64 = 7 * 24 * 3600 * 1000
+    /// Between two looks at the log, in milliseconds.
+    public var intervalMilliseconds: Int = 2000
+    /// Entries, and bytes of them, that one step prunes.
+    public var entriesPerStep = 512
+    public var bytesPerStep = 4 << 20
+
+    public init() {}
+}
+
+/// How far retention is, as it is stored.
+struct RetentionRecord: Hashable, Sendable {
+    /// The first position whose entry is whole for sure.
+    var horizon: UInt64 = 1
+    /// Entries below it have been pruned; behind the horizon after a crash.
+    var prunedTo: UInt64 = 1
+    /// Entries below the horizon that still prove something.
+    var retained: UInt64 = 0
+    /// Where the search for proofs of dead operations goes on; 0: none is under way.
+    var sweep: UInt64 = 0
+    /// Entries that crossed the horizon since the last search began.
+    var crossed: UInt64 = 0
+    /// Entries up to here are counted in `bytes`.
+    var countedTo: UInt64 = 0
+    /// Bytes of entries from the horizon on.
+    var bytes: UInt64 = 0
+
+    var encoded: [UInt8] {
+        var writer = CBORWriter()
+        writer.array(count: 7)
+        for number in [horizon, prunedTo, retained, sweep, crossed, countedTo, bytes] { writer.unsigned(number) }
+        return writer.bytes
+    }
+
+    init() {}
+
+    init(decoding bytes: [UInt8]) throws(WireError) {
+        var reader = CBORReader(bytes)
+        try reader.array(of: 7)
+        horizon = try reader.unsigned()
+        prunedTo = try reader.unsigned()
+        retained = try reader.unsigned()
+        sweep = try reader.unsigned()
+        crossed = try reader.unsigned()
+        countedTo = try reader.unsigned()
+        self.bytes = try reader.unsigned()
+        try reader.expectEnd()
+    }
+
+    static func load(_ view: any StorageView) throws(StoreError) -> RetentionRecord {
+        let bytes = try storing { () throws(StorageError) in try view.load([RecordKey.retention], from: .metadata)[0] }
+        guard let bytes else { return RetentionRecord() }
+        return try decoding("retention") { () throws(WireError) in try RetentionRecord(decoding: bytes) }
+    }
+}
