@@ -66,7 +66,7 @@ public struct IncomingDelta: Sendable {
 
 extension Operation {
     /// What this operation does once its effective stamp is known.
-    func effect(dot: Dot, stamp: HybridTimestamp, hash: Digest, header: DeltaHeader) -> Effect {
+    package func effect(dot: Dot, stamp: HybridTimestamp, hash: Digest, header: DeltaHeader) -> Effect {
         func write(_ value: [UInt8]?, created: HybridTimestamp) -> Write {
             Write(
                 dot: dot, stamp: stamp, created: created == .zero ? stamp : min(created, stamp), operationHash: hash,

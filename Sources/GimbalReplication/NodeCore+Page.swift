@@ -55,7 +55,7 @@ extension NodeCore {
         adopt(work, page, &step)
     }
 
-    private func isAdmissible(_ epoch: Epoch) -> Bool {
+    func isAdmissible(_ epoch: Epoch) -> Bool {
         epoch == record.epoch || epoch.number > record.epoch.number
     }
 

@@ -66,8 +66,29 @@ extension NodeCore {
         _ operations: [PendingOperation], _ step: inout NodeStep, using random: inout some RandomNumberGenerator
     ) {
         guard investigation == .reissuing else { return }
-        let old = replica
         let firstForeign = record.spoiledFrom
+        // Removals come before additions of the same numbers: the store applies them in that order.
+        step.removedPending += operations.map(\.sequence)
+        beginIncarnation(with: operations, whereOwn: { $0.sequence < firstForeign }, &step, using: &random)
+        for (path, group) in Dictionary(grouping: step.added, by: \.path) {
+            step.states.setOverlay(path, .replaying(group, of: replica, over: step.states.states[path]))
+            step.published.insert(path)
+        }
+        investigation = .none
+        push = .idle
+        offeredThrough = 0
+        receiptsExpectedBy = nil
+        step.effects.append(.follow(withOwnBodies: false))
+    }
+
+    /// Gives operations that are taken out of the outbox new dots of a new incarnation, in their order.
+    ///
+    /// - Parameter isOwn: whether a dot of the old incarnation that is live in the base is proven to be of this node.
+    mutating func beginIncarnation(
+        with operations: [PendingOperation], whereOwn isOwn: (Dot) -> Bool, _ step: inout NodeStep,
+        using random: inout some RandomNumberGenerator
+    ) {
+        let old = replica
         writer = Writer(
             replica: ReplicaID(author: signer.author, incarnation: random.next()), nextSequence: 1, clock: writer.clock,
             primitives)
@@ -78,34 +99,17 @@ extension NodeCore {
             writer.nextSequence += 1
             if !operation.path.isRegister {
                 let ownAccepted = (step.states.states[operation.path]?.writes ?? []).map(\.dot)
-                    .filter { $0.replica == old && $0.sequence < min(firstForeign, operation.sequence) }
+                    .filter { $0.replica == old && $0.sequence < operation.sequence && isOwn($0) }
                 renamed.observed = Set(operation.observed).union(ownAccepted).sorted()
             }
             reissued.append(renamed)
         }
-        rebuild(reissued, replacing: operations, &step)
+        step.added += reissued
+        step.states.pending = Dictionary(uniqueKeysWithValues: reissued.map { ($0.sequence, $0) })
         step.removedSealed += chain.map(\.firstSequence)
         chain = []
         record.incarnation = writer.replica.incarnation
         record.spoiledFrom = 0
         step.isRecordChanged = true
-        investigation = .none
-        push = .idle
-        offeredThrough = 0
-        receiptsExpectedBy = nil
-        step.effects.append(.follow(withOwnBodies: false))
-    }
-
-    private func rebuild(
-        _ reissued: [PendingOperation], replacing operations: [PendingOperation], _ step: inout NodeStep
-    ) {
-        // Removals come before additions of the same numbers: the store applies them in that order.
-        step.removedPending += operations.map(\.sequence)
-        step.added += reissued
-        step.states.pending = Dictionary(uniqueKeysWithValues: reissued.map { ($0.sequence, $0) })
-        for (path, group) in Dictionary(grouping: reissued, by: \.path) {
-            step.states.setOverlay(path, .replaying(group, of: replica, over: step.states.states[path]))
-            step.published.insert(path)
-        }
     }
 }

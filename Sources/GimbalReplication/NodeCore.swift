@@ -100,6 +100,7 @@ public struct NodeCore: Sendable {
             case .retryPush: if push == .paused { push = .idle }
             case .investigate(let until): investigate(until, &step)
             case .reissue(let operations): reissue(operations, &step, using: &random)
+            case .snapshot(let snapshot, let pending): install(snapshot, pending, &step, using: &random)
             case .sealOutbox(let operations): appendSealed(operations.filter { $0.sequence > sealedThrough }, &step)
             }
         }
@@ -125,6 +126,8 @@ public struct NodeCore: Sendable {
         var stale: Set<Path> = []
         /// Own operations that pages acknowledged since the last replay.
         var settled: Set<UInt64> = []
+        /// The whole base is another.
+        var isInstallation = false
         /// Paths that clients may see differently.
         var published: Set<Path> = []
         var answers: [NodeDirective] = []
@@ -149,6 +152,7 @@ public struct NodeCore: Sendable {
                 baseCommit.checkpoint = checkpoint
                 commit.base = baseCommit
             }
+            commit.isInstallation = step.isInstallation
             commit.overlays = step.states.overlayChanges
             commit.addedPending = step.added
             commit.removedPending = step.removedPending
@@ -158,6 +162,7 @@ public struct NodeCore: Sendable {
             directives.append(.commit(commit))
         }
         directives += step.answers
+        if step.isInstallation { directives.append(.replaced) }
         if !step.published.isEmpty { directives.append(.publish(paths: step.published.sorted())) }
         if step.checkpoint != nil { directives.append(.advanced(cursor)) }
         return directives + step.effects

@@ -17,6 +17,8 @@ public enum NodeInput: Sendable {
     case investigate(until: Cursor)
     /// Everything pending, in order, with its paths loaded: what `NodeDirective.reissue` asked for.
     case reissue([PendingOperation])
+    /// A snapshot that is staged, and everything pending, with its paths loaded from the snapshot. A step of its own.
+    case snapshot(StagedSnapshot, [PendingOperation])
     /// Everything pending: whatever is not sealed yet is sealed now, whether it can be sent or not.
     case sealOutbox([PendingOperation])
 }
@@ -65,6 +67,8 @@ public enum NodeDirective: Sendable {
     case answerWrite(token: UInt64, Result<Written, WriteFailure>)
     /// Clients see other values at these paths.
     case publish(paths: [Path])
+    /// Clients may see other values at any path.
+    case replaced
     /// The base has reached a place.
     case advanced(Cursor)
     /// Load the pending operations from this sequence on and step with `.seal`.
@@ -112,6 +116,8 @@ public enum NodeFault: Hashable, Sendable {
 public struct NodeCommit: Sendable {
     /// Nil when the base did not change.
     public var base: BaseCommit?
+    /// The staged sections take the place of those in use.
+    public var isInstallation = false
     public var overlays: [(path: Path, overlay: Overlay?)] = []
     public var addedPending: [PendingOperation] = []
     public var removedPending: [UInt64] = []

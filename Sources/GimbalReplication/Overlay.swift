@@ -61,6 +61,9 @@ public struct NodeWorkingSet: Sendable {
 
     mutating func setOverlay(_ path: Path, _ overlay: Overlay?) { changedOverlays[path] = .some(overlay) }
 
+    /// Every path whose overlay was loaded or changed.
+    var overlayPaths: Set<Path> { Set(loadedOverlays.keys).union(changedOverlays.keys) }
+
     /// As clients see it.
     func view(_ path: Path) -> PathState? {
         if let overlay = overlay(path) { return overlay.view }

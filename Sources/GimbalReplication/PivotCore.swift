@@ -14,10 +14,15 @@ public struct PivotPush: Sendable {
     public var cursor: Cursor
     /// What this pivot stored at the cursor's position, if anything.
     public var checkpointAtCursor: Checkpoint?
+    /// Checkpoints more than one below it may be gone.
+    public var horizon: UInt64
     /// Of one replica, in the order of its chain.
     public var deltas: [IncomingDelta]
 
-    public init(token: UInt64, cursor: Cursor, checkpointAtCursor: Checkpoint?, deltas: [IncomingDelta]) {
+    public init(
+        token: UInt64, cursor: Cursor, checkpointAtCursor: Checkpoint?, horizon: UInt64 = 1, deltas: [IncomingDelta]
+    ) {
+        self.horizon = horizon
         self.token = token
         self.cursor = cursor
         self.checkpointAtCursor = checkpointAtCursor
@@ -107,13 +112,14 @@ public struct PivotCore: Sendable {
     /// Never goes back.
     public mutating func pivotMilliseconds(_ now: Now) -> UInt64 { time.read(now) }
 
-    /// Whether this log contains a cursor: its epoch is known, its position is in that epoch, and the log root is the same.
-    public func contains(_ cursor: Cursor, checkpoint: Checkpoint?) -> Bool {
+    /// Whether this log contains a cursor: its epoch is known, its position is in that epoch, and the log root is the same;
+    /// below the horizon the root is not known any more.
+    public func contains(_ cursor: Cursor, checkpoint: Checkpoint?, horizon: UInt64) -> Bool {
         if cursor == .start { return true }
         guard let index = record.epochs.firstIndex(where: { $0.epoch == cursor.epoch }) else { return false }
         let end = index + 1 < record.epochs.count ? record.epochs[index + 1].firstPosition - 1 : base.position
         return cursor.position >= record.epochs[index].firstPosition && cursor.position <= end
-            && checkpoint?.logRoot == cursor.logRoot
+            && (checkpoint.map { $0.logRoot == cursor.logRoot } ?? (cursor.position < horizon - 1))
     }
 
     /// Takes everything that is waiting at once: one commit for all of it. `states` holds the paths of every input.
@@ -247,7 +253,7 @@ public struct PivotCore: Sendable {
             PushOutcome(
                 verdict: verdict, head: base.versionVector[replica], detail: detail, refusals: refused, aheadMilliseconds: ahead)
         }
-        guard contains(push.cursor, checkpoint: push.checkpointAtCursor) else {
+        guard contains(push.cursor, checkpoint: push.checkpointAtCursor, horizon: push.horizon) else {
             return outcome(.refill, "this log does not contain the cursor \(push.cursor)")
         }
         for delta in push.deltas {

@@ -32,8 +32,11 @@ public struct StagedRun: Sendable {
         places += other.places.map { Place(start: $0.start + offset, keyCount: $0.keyCount, valueCount: $0.valueCount) }
     }
 
+    /// Brings the entries into the order of keys; of equal keys the later value stays.
+    public mutating func sort() { sort { _, _, later in later } }
+
     /// Brings the entries into the order of keys. Of equal keys `combine` makes one value, earlier entries first.
-    public mutating func sort(combining combine: (_ earlier: [UInt8], _ later: [UInt8]) -> [UInt8]) {
+    public mutating func sort(combining combine: (_ key: [UInt8], _ earlier: [UInt8], _ later: [UInt8]) -> [UInt8]) {
         bytes.withUnsafeBytes { bytes in
             let order = { (left: Place, right: Place) in
                 let keys = (bytes[left.start..<(left.start + left.keyCount)], bytes[right.start..<(right.start + right.keyCount)])
@@ -45,7 +48,9 @@ public struct StagedRun: Sendable {
         combineEqualKeys(combine)
     }
 
-    private mutating func combineEqualKeys(_ combine: (_ earlier: [UInt8], _ later: [UInt8]) -> [UInt8]) {
+    private mutating func combineEqualKeys(
+        _ combine: (_ key: [UInt8], _ earlier: [UInt8], _ later: [UInt8]) -> [UInt8]
+    ) {
         let hasEqualKeys = places.indices.dropFirst().contains { key($0).elementsEqual(key($0 - 1)) }
         guard hasEqualKeys else { return }
         var combined = StagedRun(section)
@@ -54,7 +59,7 @@ public struct StagedRun: Sendable {
             var value = Array(self.value(index))
             var next = index + 1
             while next < count, key(next).elementsEqual(key(index)) {
-                value = combine(value, Array(self.value(next)))
+                value = combine(Array(key(index)), value, Array(self.value(next)))
                 next += 1
             }
             combined.append(key(index), value)

@@ -37,13 +37,15 @@ struct LogReader: Sendable {
         }
     }
 
-    /// Entries after a position, about `Page.targetBytes` of them, up to the end of a commit. Nil at the log's end.
+    /// Entries after a position, about `Page.targetBytes` of them, up to the end of a commit. Nil at the log's end, and where
+    /// what follows is pruned.
     func stretch(
         after position: UInt64, receiptsFor replica: ReplicaID?, _ primitives: any Primitives
     ) throws(StoreError) -> Stretch? {
         var entries: [[UInt8]] = []
         var end: Checkpoint?
         let loader = SpaceLoader(view: try storing { () throws(StorageError) in try engine.view() })
+        guard try position + 1 >= RetentionRecord.load(loader.view).horizon else { return nil }
         var bytes = 0
         // Commit by commit: a page ends where a commit ended.
         while bytes < Page.targetBytes {

@@ -34,6 +34,12 @@ public final class NodeSpace: SpaceStore {
     private let loop = BatchLoop<Job>()
     private let writer: Mutex<NodeWriter>
     private let published: Mutex<Published>
+    let options: SpaceOptions
+    let retention: Retention
+    let proofs: ProofCheck
+    /// Of the snapshot that is about to be installed.
+    let snapshotEntries = Mutex<UInt64>(0)
+    private let replaceListeners = Mutex<[@Sendable () -> Void]>([])
     private let listeners = Mutex<[@Sendable ([Path]) -> Void]>([])
 
     /// What other threads see of the core, as of the last commit.
@@ -51,6 +57,9 @@ public final class NodeSpace: SpaceStore {
         /// Its outbox was sealed for good: what would still be written nobody would ever see.
         var isLeft = false
         var checkpoint: SignedPayload?
+        var firstPosition: UInt64
+        /// A snapshot that is coming in.
+        var intake: IntakeStatus?
         /// Called once the base is at a position, in the epoch.
         var waiters: [(place: Cursor, reached: @Sendable () -> Void)] = []
     }
@@ -61,7 +70,7 @@ public final class NodeSpace: SpaceStore {
 
         var concernsEverythingPending: Bool {
             switch self {
-            case .input(.reissue, _), .input(.sealOutbox, _): true
+            case .input(.reissue, _), .input(.sealOutbox, _), .input(.snapshot, _): true
             case .write, .input: false
             }
         }
@@ -90,14 +99,27 @@ public final class NodeSpace: SpaceStore {
         clock = SystemClock(wallOffsetMilliseconds: options.wallOffsetMilliseconds)
         cache = StateCache(byteLimit: options.cacheBytes)
         pivotClock = PivotClock(clock)
+        self.options = options
+        let retention = try Retention(engine: engine, options: options.retention)
+        self.retention = retention
+        // What a crash right after an install left there.
+        if try SnapshotProgress.load(engine) == nil { retention.releaseStaging() }
+        proofs = try ProofCheck(engine: engine)
         writer = Mutex(
-            NodeWriter(core: core, journal: journal, engine: engine, watcher: options.watcher(space), census: census))
+            NodeWriter(
+                core: core, journal: journal, engine: engine, watcher: options.watcher(space), census: census,
+                retention: retention))
         published = Mutex(
             Published(
                 cursor: core.cursor, replica: core.replica, records: core.base.records, isReady: core.record.isReady,
-                outboxCount: core.outboxCount, fault: nil, checkpoint: core.record.checkpoint))
+                outboxCount: core.outboxCount, fault: nil, checkpoint: core.record.checkpoint,
+                firstPosition: core.base.firstPosition))
         (commands, commandSink) = AsyncStream.makeStream()
         loop.start(name: "gimbal-node") { [unowned self] jobs in process(jobs) }
+        retention.start { [weak self] in
+            self?.published.withLock { Retention.Situation(end: $0.cursor.position, firstPosition: $0.firstPosition) }
+        }
+        proofs.start()
     }
 
     // MARK: SpaceStore
@@ -128,9 +150,16 @@ public final class NodeSpace: SpaceStore {
         listeners.withLock { $0.append(listener) }
     }
 
+    /// Calls `listener` when every path may show something else.
+    public func onReplaced(_ listener: @escaping @Sendable () -> Void) {
+        replaceListeners.withLock { $0.append(listener) }
+    }
+
     public func close() {
         loop.close()
         commandSink.finish()
+        retention.close()
+        proofs.stop()
         engine.close()
     }
 
@@ -139,7 +168,7 @@ public final class NodeSpace: SpaceStore {
     /// Tells the node what came from its pivot.
     public func deliver(_ input: NodeInput) { deliver(input) {} }
 
-    private func deliver(_ input: NodeInput, done: @escaping @Sendable () -> Void) {
+    func deliver(_ input: NodeInput, done: @escaping @Sendable () -> Void) {
         if !loop.submit(.input(input, done)) { done() }
     }
 
@@ -210,6 +239,11 @@ public final class NodeSpace: SpaceStore {
             return state.isFollowing != isFollowing
         }
     }
+
+    /// A snapshot that is coming in; nil when none is.
+    public var intake: IntakeStatus? { published.withLock { $0.intake } }
+
+    func show(intake: IntakeStatus?) { published.withLock { $0.intake = intake } }
 
     /// Operations of this node that are not known to be in the log.
     public var outboxCount: UInt64 { published.withLock { $0.outboxCount } }
@@ -307,7 +341,7 @@ public final class NodeSpace: SpaceStore {
         defer { for done in doneHandlers { done() } }
         do throws(StoreError) {
             let directives = try writer.withLock { writer throws(StoreError) in
-                try writer.step(inputs, now: clock.now())
+                try writer.step(inputs, now: clock.now(), snapshotEntries: snapshotEntries.withLock { $0 })
             }
             execute(directives, completions)
         } catch {
@@ -333,6 +367,7 @@ public final class NodeSpace: SpaceStore {
             case .commit(let commit): publish(commit)
             case .answerWrite(let token, let result): completions[Int(token)](result)
             case .publish(let paths): for listener in listeners.withLock({ $0 }) { listener(paths) }
+            case .replaced: for listener in replaceListeners.withLock({ $0 }) { listener() }
             case .advanced(let cursor): wake(cursor)
             case .seal(let first): seal(from: first)
             case .reissue: deliver(.reissue([]))
@@ -352,6 +387,7 @@ public final class NodeSpace: SpaceStore {
     /// The commit is on disk; from here on others see it.
     private func publish(_ commit: NodeCommit) {
         let (changes, core) = writer.withLock { ($0.takeVisibleChanges(), $0.core) }
+        if commit.isInstallation { cache.removeAll() }
         for change in changes { cache.update(change.path, change.state) }
         published.withLock { state in
             state.replica = core.replica
@@ -360,6 +396,7 @@ public final class NodeSpace: SpaceStore {
             state.outboxCount = core.outboxCount
             state.cursor = core.cursor
             state.checkpoint = core.record.checkpoint
+            state.firstPosition = core.base.firstPosition
         }
     }
 

@@ -10,6 +10,7 @@ struct NodeWriter: Sendable {
     private(set) var core: NodeCore
     private var journal: DigestJournal
     private let engine: any StorageEngine
+    private let retention: Retention
     private let primitives = SodiumPrimitives()
     private let watcher: (any SpaceWatcher)?
     private let census: SiblingCensus
@@ -20,17 +21,23 @@ struct NodeWriter: Sendable {
     private static let sealedCacheLimit = 1024
 
     init(
-        core: NodeCore, journal: DigestJournal, engine: any StorageEngine, watcher: (any SpaceWatcher)?, census: SiblingCensus
+        core: NodeCore, journal: DigestJournal, engine: any StorageEngine, watcher: (any SpaceWatcher)?, census: SiblingCensus,
+        retention: Retention
     ) {
         self.watcher = watcher
         self.census = census
+        self.retention = retention
         self.core = core
         self.journal = journal
         self.engine = engine
     }
 
     /// Steps and commits; when the commit fails the core is what it was before.
-    mutating func step(_ inputs: [NodeInput], now: Now) throws(StoreError) -> [NodeDirective] {
+    ///
+    /// - Parameter snapshotEntries: how many entries a snapshot has that is among the inputs.
+    mutating func step(
+        _ inputs: [NodeInput], now: Now, snapshotEntries: UInt64 = 0
+    ) throws(StoreError) -> [NodeDirective] {
         var inputs = inputs
         for index in inputs.indices {
             switch inputs[index] {
@@ -38,6 +45,7 @@ struct NodeWriter: Sendable {
                 page.ownDeltas = try ownDeltas(of: page)
                 inputs[index] = .page(page)
             case .reissue: inputs[index] = .reissue(try everythingPending)
+            case .snapshot(let snapshot, _): inputs[index] = .snapshot(snapshot, try everythingPending)
             case .sealOutbox: inputs[index] = .sealOutbox(try everythingPending)
             default: break
             }
@@ -51,7 +59,11 @@ struct NodeWriter: Sendable {
         do throws(StoreError) {
             var next = journal
             let batch = CommitRecord.batch(commit, core.base, &next)
-            try timer.storing { () throws(StorageError) in try engine.commit(batch) }
+            if commit.isInstallation {
+                try install(batch, snapshotEntries)
+            } else {
+                try timer.storing { () throws(StorageError) in try engine.commit(batch) }
+            }
             journal = next
         } catch {
             core = before
@@ -63,6 +75,23 @@ struct NodeWriter: Sendable {
         if let base = commit.base { census.update(base.states) }
         remember(commit)
         return directives
+    }
+
+    /// The one step in which a snapshot replaces what was there.
+    private func install(_ batch: StorageBatch, _ entries: UInt64) throws(StoreError) {
+        var record = RetentionRecord()
+        record.horizon = core.base.position + 1
+        record.prunedTo = record.horizon
+        record.countedTo = core.base.position
+        record.retained = entries
+        var batch = batch
+        batch.put(record.encoded, at: RecordKey.retention, in: .metadata)
+        let proofs = ProofStatus(through: core.base.position, entries: entries)
+        batch.put(proofs.encoded, at: RecordKey.proofs, in: .metadata)
+        let complete = batch
+        try retention.replaceLog(record) { () throws(StoreError) in
+            try storing { () throws(StorageError) in try engine.install(complete) }
+        }
     }
 
     private mutating func remember(_ commit: NodeCommit) {
@@ -112,6 +141,9 @@ struct NodeWriter: Sendable {
             case .write(let request): if let path = request.path { paths.insert(path) }
             case .page(let page): collect(page, &paths, &sequences)
             case .reissue(let operations): paths.formUnion(operations.map(\.path))
+            case .snapshot(_, let operations):
+                paths.formUnion(operations.map(\.path))
+                paths.formUnion(try overlayPaths())
             case .joined, .seal, .sealOutbox, .pushAnswered, .pushFailed, .retryPush, .investigate: break
             }
         }
@@ -119,8 +151,10 @@ struct NodeWriter: Sendable {
         paths.formUnion(own.values.map(\.path))
         let ordered = paths.sorted()
         let keys = ordered.map(\.bytes)
+        let isSnapshot = inputs.contains { if case .snapshot = $0 { true } else { false } }
         let (bases, overlays) = try storing { () throws(StorageError) in
-            (try engine.load(keys, from: .state), try engine.load(keys, from: .overlay))
+            let base = isSnapshot ? try engine.stagedView() : engine
+            return (try base.load(keys, from: .state), try engine.load(keys, from: .overlay))
         }
         var loadedStates: [Path: PathState?] = [:]
         var loadedOverlays: [Path: Overlay?] = [:]
@@ -139,6 +173,16 @@ struct NodeWriter: Sendable {
             if isPageLoaded { sequences.formUnion(overlay?.pending ?? []) }
         }
         return NodeWorkingSet(states: loadedStates, overlays: loadedOverlays, pending: try pending(sequences))
+    }
+
+    private func overlayPaths() throws(StoreError) -> [Path] {
+        var paths: [Path] = []
+        try SpaceLoader(view: engine).scan(from: [], until: nil, in: .overlay, "overlays") { key, _ throws(WireError) in
+            guard let path = Path(key) else { throw WireError(.badPath) }
+            paths.append(path)
+            return true
+        }
+        return paths
     }
 
     private func collect(_ page: NodePage, _ paths: inout Set<Path>, _ sequences: inout Set<UInt64>) {

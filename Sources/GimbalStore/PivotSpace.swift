@@ -24,6 +24,10 @@ public final class PivotSpace: SpaceStore {
     private let journal: Mutex<DigestJournal>
     private let published: Mutex<Published>
     private let listeners = Mutex<[@Sendable ([Path]) -> Void]>([])
+    let options: SpaceOptions
+    let retention: Retention
+    let followers: FollowerTable
+    let shelf: SnapshotShelf
 
     /// What other threads see of the core, as of the last commit.
     private struct Published {
@@ -55,6 +59,10 @@ public final class PivotSpace: SpaceStore {
         self.engine = engine
         self.signer = signer
         self.certificate = certificate
+        self.options = options
+        retention = try Retention(engine: engine, options: options.retention)
+        followers = try FollowerTable(engine)
+        shelf = SnapshotShelf(keptMilliseconds: options.retention.snapshotMilliseconds)
         clock = SystemClock(wallOffsetMilliseconds: options.wallOffsetMilliseconds)
         cache = StateCache(byteLimit: options.cacheBytes)
         watcher = options.watcher(space)
@@ -66,6 +74,7 @@ public final class PivotSpace: SpaceStore {
         self.core = Mutex(core)
         self.journal = Mutex(journal)
         loop.start(name: "gimbal-pivot") { [unowned self] jobs in process(jobs) }
+        startRetention()
     }
 
     // MARK: SpaceStore
@@ -98,6 +107,8 @@ public final class PivotSpace: SpaceStore {
 
     public func close() {
         loop.close()
+        retention.close()
+        shelf.removeAll()
         engine.close()
     }
 
@@ -113,7 +124,8 @@ public final class PivotSpace: SpaceStore {
         completion: @escaping @Sendable (Result<PushOutcome, WriteFailure>) -> Void
     ) {
         let checkpoint = try? log.checkpoint(at: cursor.position)
-        let push = PivotPush(token: 0, cursor: cursor, checkpointAtCursor: checkpoint, deltas: deltas)
+        let push = PivotPush(
+            token: 0, cursor: cursor, checkpointAtCursor: checkpoint, horizon: retention.horizon, deltas: deltas)
         if !loop.submit(.push(push, completion)) { completion(.failure(.closed)) }
     }
 
@@ -123,8 +135,14 @@ public final class PivotSpace: SpaceStore {
     /// Whether a node at this cursor can be served from the log.
     public func contains(_ cursor: Cursor) -> Bool {
         let checkpoint = try? log.checkpoint(at: cursor.position)
-        return core.withLock { $0.contains(cursor, checkpoint: checkpoint) }
+        return core.withLock { $0.contains(cursor, checkpoint: checkpoint, horizon: retention.horizon) }
     }
+
+    /// Of the log tree's first leaf.
+    var firstPosition: UInt64 { core.withLock { $0.base.firstPosition } }
+
+    var wallMilliseconds: UInt64 { clock.now().wallMilliseconds }
+    var steadyMilliseconds: UInt64 { clock.now().steadyMilliseconds }
 
     /// The next page after a position; nil when there is nothing after it. Own deltas of `replica` come as receipts.
     public func page(after position: UInt64, receiptsFor replica: ReplicaID?) throws(StoreError) -> (bytes: [UInt8], end: UInt64)?

@@ -2,6 +2,7 @@ import GimbalCRDT
 import GimbalReplication
 import GimbalRocksDB
 import GimbalStorage
+import GimbalWire
 
 /// One space of this process, as its clients use it: led here (`PivotSpace`) or followed (`NodeSpace`).
 public protocol SpaceStore: AnyObject, Sendable {
@@ -59,13 +60,23 @@ public struct SpaceOptions: Sendable {
     /// Shifts the wall clock: for tests of wrong clocks.
     public var wallOffsetMilliseconds: Int64
     public var storage: RocksDBOptions
+    /// How much of the log is kept.
+    public var retention: RetentionOptions
+    /// Bytes of a snapshot that a node collects in memory before it stages them.
+    public var stagedChunkBytes = 32 << 20
+    /// Bytes of a snapshot that a pivot sends at a time.
+    public var snapshotFrameBytes = SnapshotItem.frameBytes
     /// Makes who is told what the space's writer does.
     public var watcher: @Sendable (SpaceID) -> (any SpaceWatcher)? = { _ in nil }
 
-    public init(cacheBytes: Int = 64 << 20, wallOffsetMilliseconds: Int64 = 0, storage: RocksDBOptions = RocksDBOptions()) {
+    public init(
+        cacheBytes: Int = 64 << 20, wallOffsetMilliseconds: Int64 = 0, storage: RocksDBOptions = RocksDBOptions(),
+        retention: RetentionOptions = RetentionOptions()
+    ) {
         self.cacheBytes = cacheBytes
         self.wallOffsetMilliseconds = wallOffsetMilliseconds
         self.storage = storage
+        self.retention = retention
     }
 
     /// For processes of which many share a machine.

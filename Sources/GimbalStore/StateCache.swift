@@ -116,4 +116,15 @@ final class StateCache: Sendable {
             if let state { shard.insert(path, state, budget: budgetPerShard) } else { shard.remove(path) }
         }
     }
+
+    /// Everything may be different: later reads find the new states, earlier ones fill nothing.
+    func removeAll() {
+        for box in boxes {
+            box.shard.withLock { shard in
+                let version = shard.version &+ 1
+                shard = Shard()
+                shard.version = version
+            }
+        }
+    }
 }

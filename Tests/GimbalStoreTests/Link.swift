@@ -15,6 +15,8 @@ final class Link: Sendable {
     private let isInDoubt = Mutex(false)
     /// Everything that was ever wrong.
     let faults = Mutex<[NodeFault]>([])
+    /// Snapshots that this node took.
+    let snapshotCount = Mutex(0)
 
     init(node: NodeSpace, world: World, loss: Double) {
         self.node = node
@@ -88,6 +90,11 @@ final class Link: Sendable {
                     joinedPivot = ObjectIdentifier(pivot)
                 }
                 if waiting.withLock({ $0 }) == 0 { position = node.cursor.position }
+                pivot.heard(node.author, position: node.cursor.position)
+                if case .gone = pivot.standing(of: node.cursor), !isLost() {
+                    try? await takeSnapshot(pivot)
+                    continue
+                }
                 let own = isInDoubt.withLock { $0 } ? nil : node.replica
                 if !isLost(), pivot.contains(node.cursor),
                     waiting.withLock({ $0 }) < 16,
@@ -102,6 +109,21 @@ final class Link: Sendable {
             }
             try? await Task.sleep(for: .milliseconds(1))
         }
+    }
+
+    struct Cut: Error {}
+
+    /// As ReplicationClient does.
+    private func takeSnapshot(_ pivot: PivotSpace) async throws {
+        let intake = try SnapshotIntake(node, from: world.pivotKey.author)
+        guard let (source, first) = try pivot.snapshot(try await intake.place) else { return try await intake.discard() }
+        defer { pivot.release(source) }
+        var reader = first
+        while let frame = try reader.next() {
+            if isLost() { throw Cut() }
+            try await intake.take(frame)
+        }
+        if try await intake.finish() { snapshotCount.withLock { $0 += 1 } }
     }
 
     static func verified(_ bytes: [UInt8], _ space: SpaceID, _ pivot: AuthorID) throws -> NodePage {

@@ -13,6 +13,8 @@ final class World: Sendable {
     let root = SigningKey.generate()
     let pivotKey = SigningKey.generate()
     let pivotEngine = MemoryEngine()
+    /// How much of the log everyone keeps.
+    let retention: RetentionOptions
     private let current: Mutex<PivotSpace?>
 
     /// One node, which outlives its restarts.
@@ -33,7 +35,10 @@ final class World: Sendable {
         }
     }
 
-    init(patterns: [String] = ["things/*", "settings"]) async throws {
+    init(
+        patterns: [String] = ["things/*", "settings"], retention: RetentionOptions = RetentionOptions()
+    ) async throws {
+        self.retention = retention
         current = Mutex(nil)
         try openPivot()
         var settings = SpaceSettings()
@@ -52,7 +57,7 @@ final class World: Sendable {
         let certificate = Certificate(space: space, pivot: pivotKey.author, serial: 1, issuedMilliseconds: 0)
         let store = try PivotSpace(
             space: space, engine: UnclosedEngine(pivotEngine), signer: pivotKey,
-            certificate: SignedPayload(signing: certificate.encoded, with: root))
+            certificate: SignedPayload(signing: certificate.encoded, with: root), options: options(0))
         current.withLock { $0 = store }
     }
 
@@ -84,8 +89,16 @@ final class World: Sendable {
     func start(_ member: Member, on engine: (any StorageEngine)? = nil, loss: Double = 0, wallOffset: Int64 = 0) throws {
         let node = try NodeSpace(
             space: SpaceID(words: root.author.words), engine: engine ?? UnclosedEngine(member.engine), signer: member.key,
-            options: SpaceOptions(wallOffsetMilliseconds: wallOffset))
+            options: options(wallOffset))
         member.link.withLock { $0 = Link(node: node, world: self, loss: loss) }
+    }
+
+    func options(_ wallOffset: Int64) -> SpaceOptions {
+        var options = SpaceOptions(wallOffsetMilliseconds: wallOffset, retention: retention)
+        // Every few entries are staged, so that a cut comes in the middle.
+        options.stagedChunkBytes = 2000
+        options.snapshotFrameBytes = 1000
+        return options
     }
 
     func stop(_ member: Member) {

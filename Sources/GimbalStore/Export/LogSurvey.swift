@@ -3,10 +3,11 @@ import GimbalReplication
 import GimbalStorage
 import GimbalWire
 
-/// What one pass over the log tells an export: the tree's leaves, which entries hold operations that are to be shown, and
+/// What one pass over the log tells an export: the tree's parts, which entries hold operations that are to be shown, and
 /// where the pivot wrote the space's own records, superseded ones included: they prove each author's grants at its place.
 struct LogSurvey {
-    private(set) var leaves: [Digest] = []
+    /// Entries as subtrees of one leaf, and what stands for dropped ones.
+    private(set) var parts: [LogSubtree] = []
     /// Rising.
     private(set) var positions: [UInt64] = []
     private(set) var authors: Set<AuthorID> = []
@@ -24,14 +25,15 @@ struct LogSurvey {
         view: any StorageView, _ checkpoint: Checkpoint, showing dots: DotSelection, _ primitives: any Primitives
     ) throws(StoreError) {
         var survey = Self()
-        var position = checkpoint.firstPosition
-        try SpaceLoader(view: view).scan(
-            from: RecordKey.number(checkpoint.firstPosition), until: RecordKey.number(checkpoint.position + 1), in: .log, "log"
-        ) { key, value throws(WireError) in
-            guard RecordKey.number(from: key) == position else { throw WireError(.inconsistent, at: 0, "entries are missing") }
-            try survey.take(LogEntry(decoding: value), at: position, dots, primitives)
-            position += 1
-            return true
+        var parts = LogParts(view, checkpoint.firstPosition..<(checkpoint.position + 1))
+        while let part = try parts.next() {
+            switch part {
+            case .subtree(let subtree): survey.parts.append(subtree)
+            case .entry(let position, let bytes):
+                try decoding("log entry \(position)") { () throws(WireError) in
+                    try survey.take(LogEntry(decoding: bytes), at: position, dots, primitives)
+                }
+            }
         }
         self = survey
     }
@@ -41,7 +43,7 @@ struct LogSurvey {
     private mutating func take(
         _ entry: LogEntry, at position: UInt64, _ dots: DotSelection, _ primitives: any Primitives
     ) throws(WireError) {
-        leaves.append(entry.leaf(primitives))
+        parts.append(LogSubtree(first: position, leaves: 1, hash: entry.leaf(primitives)))
         guard case .delta(let sealed) = entry.body else { return }
         let header = sealed.claimedHeader
         let found = dots.sequences(in: header).count

@@ -1,33 +1,67 @@
 import GimbalCRDT
 import GimbalWire
 
-/// A whole log tree, for inclusion proofs: about 64 bytes an entry while it is held.
+/// A whole log tree, for inclusion proofs: about 80 bytes a part while it is held. Parts are entries, or what stands for several
+/// that were dropped.
 struct LogTree {
-    /// The leaves first; above each level its pairs hashed, a last one without a pair carried up unchanged.
-    private let levels: [[Digest]]
+    private struct Node {
+        var hash: Digest
+        /// Of its two halves; -1 for a part.
+        var left: Int32 = -1
+        var right: Int32 = -1
+    }
 
-    init(leaves: [Digest], _ primitives: any Primitives) {
-        var levels = [leaves]
-        while let last = levels.last, last.count > 1 {
-            levels.append(
-                stride(from: 0, to: last.count, by: 2).map { index in
-                    index + 1 < last.count ? MerkleTree.node(last[index], last[index + 1], primitives) : last[index]
-                })
+    private var nodes: [Node] = []
+    private let range: Range<UInt64>
+    private var rootIndex: Int32 = -1
+
+    /// Nil when the parts, in order, do not make up the range by whole subtrees of its split.
+    init?(_ parts: [LogSubtree], of range: Range<UInt64>, _ primitives: any Primitives) {
+        self.range = range
+        nodes.reserveCapacity(parts.count * 2)
+        guard !range.isEmpty else { return }
+        var rest = parts[...]
+        guard let root = build(range, &rest, primitives), rest.isEmpty else { return nil }
+        rootIndex = root
+    }
+
+    private mutating func build(
+        _ range: Range<UInt64>, _ rest: inout ArraySlice<LogSubtree>, _ primitives: any Primitives
+    ) -> Int32? {
+        guard let part = rest.first, part.first == range.lowerBound, part.end <= range.upperBound else { return nil }
+        let count = range.upperBound - range.lowerBound
+        if part.leaves == count {
+            rest.removeFirst()
+            nodes.append(Node(hash: part.hash))
+            return Int32(nodes.count - 1)
         }
-        self.levels = levels
+        guard count > 1 else { return nil }
+        let middle = range.lowerBound + MerkleTree.split(count)
+        guard let left = build(range.lowerBound..<middle, &rest, primitives),
+            let right = build(middle..<range.upperBound, &rest, primitives)
+        else { return nil }
+        nodes.append(
+            Node(
+                hash: MerkleTree.node(nodes[Int(left)].hash, nodes[Int(right)].hash, primitives), left: left, right: right))
+        return Int32(nodes.count - 1)
     }
 
     /// Zero for the empty tree.
-    var root: Digest { levels.last?.first ?? .zero }
+    var root: Digest { rootIndex < 0 ? .zero : nodes[Int(rootIndex)].hash }
 
-    /// The siblings from a leaf up to the root (RFC 9162 §2.1.3.1).
-    func inclusionPath(_ index: Int) -> [Digest] {
+    /// The siblings from an entry's leaf up to the root (RFC 9162 §2.1.3.1).
+    func inclusionPath(_ position: UInt64) -> [Digest] {
         var path: [Digest] = []
-        var index = index
-        for level in levels.dropLast() {
-            if level.indices.contains(index ^ 1) { path.append(level[index ^ 1]) }
-            index >>= 1
+        var range = range
+        var node = nodes[Int(rootIndex)]
+        while node.left >= 0 {
+            let middle = range.lowerBound + MerkleTree.split(range.upperBound - range.lowerBound)
+            let (left, right) = (nodes[Int(node.left)], nodes[Int(node.right)])
+            let isLeft = position < middle
+            path.append(isLeft ? right.hash : left.hash)
+            node = isLeft ? left : right
+            range = isLeft ? range.lowerBound..<middle : middle..<range.upperBound
         }
-        return path
+        return path.reversed()
     }
 }

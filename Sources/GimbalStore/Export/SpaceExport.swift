@@ -25,7 +25,7 @@ public struct SpaceExport: Sendable {
     }
 
     /// Streams the bundle to `sink` in chunks of about 64 KiB. The same view and checkpoint give the same bytes. What is held
-    /// meanwhile is 8 bytes for each live operation and about 64 for each entry of the log.
+    /// meanwhile is 8 bytes for each live operation and about 128 for each entry of the log.
     ///
     /// Throws a `StoreError`, or what `sink` throws.
     ///
@@ -47,7 +47,7 @@ public struct SpaceExport: Sendable {
         }
         for position in positions {
             let entry = try prunedEntry(position, showing: selection)
-            let path = tree.inclusionPath(Int(position - checkpoint.firstPosition))
+            let path = tree.inclusionPath(position)
             chunk += writer.bytes(of: .entry(BundleEntry(position: position, entry: entry, inclusionPath: path)))
             try flush(over: Self.chunkBytes)
         }
@@ -68,8 +68,10 @@ public struct SpaceExport: Sendable {
         var live = try liveOperations(patterns)
         let wanted = DotSelection(live)
         let survey = try LogSurvey(view: view, checkpoint, showing: wanted, primitives)
-        let tree = LogTree(leaves: survey.leaves, primitives)
-        guard survey.foundCount == wanted.count, tree.root == checkpoint.logRoot else {
+        let range = checkpoint.firstPosition..<(checkpoint.position + 1)
+        guard survey.foundCount == wanted.count, let tree = LogTree(survey.parts, of: range, primitives),
+            tree.root == checkpoint.logRoot
+        else {
             let error = WireError(.inconsistent, at: 0, "it does not hold what the state and the checkpoint say")
             throw .damaged(record: "log", error)
         }

@@ -28,7 +28,16 @@ enum CommitRecord {
 
     static func batch(_ commit: NodeCommit, _ base: SpaceBase, _ journal: inout DigestJournal) -> StorageBatch {
         var batch = StorageBatch()
-        if let baseCommit = commit.base { add(baseCommit, base, &journal, to: &batch) }
+        if let baseCommit = commit.base, commit.isInstallation {
+            journal = journal.replacing(base.digest, in: &batch)
+            batch.put(encode(baseCommit.frontier, base), at: RecordKey.base, in: .metadata)
+            if let checkpoint = baseCommit.checkpoint {
+                batch.put(checkpoint.encoded, at: RecordKey.number(checkpoint.position), in: .checkpoints)
+            }
+            batch.delete(RecordKey.intake, in: .metadata)
+        } else if let baseCommit = commit.base {
+            add(baseCommit, base, &journal, to: &batch)
+        }
         for (path, overlay) in commit.overlays {
             batch.change(path.bytes, overlay.map(StateRecord.encode), in: .overlay)
         }
@@ -55,18 +64,22 @@ enum CommitRecord {
         for entry in commit.entries {
             batch.put(entry.bytes, at: RecordKey.number(entry.position), in: .log)
             guard let link = entry.link else { continue }
-            var writer = CBORWriter()
-            writer.array(count: 3)
-            writer.unsigned(link.firstSequence)
-            writer.byteString(link.headerHash)
-            writer.unsigned(link.position)
-            batch.put(writer.bytes, at: RecordKey.link(link.replica, lastSequence: link.lastSequence), in: .chain)
+            batch.put(encode(link), at: RecordKey.link(link.replica, lastSequence: link.lastSequence), in: .chain)
         }
         for (dot, reason) in commit.refused {
             batch.change(RecordKey.dot(dot), reason.map { Array($0.utf8) }, in: .refused)
         }
         journal = journal.adding(commit.buckets, of: base.digest, to: &batch)
         batch.put(encode(commit.frontier, base), at: RecordKey.base, in: .metadata)
+    }
+
+    static func encode(_ link: ChainLink) -> [UInt8] {
+        var writer = CBORWriter(reserving: 64)
+        writer.array(count: 3)
+        writer.unsigned(link.firstSequence)
+        writer.byteString(link.headerHash)
+        writer.unsigned(link.position)
+        return writer.bytes
     }
 
     private static func encode(_ frontier: MerkleTree.Frontier, _ base: SpaceBase) -> [UInt8] {

@@ -32,6 +32,13 @@ struct DigestJournal: Sendable {
         return next
     }
 
+    /// Another digest altogether. Keep the returned journal once the commit is on disk.
+    func replacing(_ digest: StateDigest, in batch: inout StorageBatch) -> DigestJournal {
+        var next = self
+        next.count = (count / Self.ringSize + 1) * Self.ringSize - 1
+        return next.adding([], of: digest, to: &batch)
+    }
+
     /// Reads the digest back: the last whole one and what changed since, which must be there without a gap.
     static func load(_ view: any StorageView) throws(StoreError) -> (DigestJournal, StateDigest) {
         var digest = StateDigest()

@@ -36,14 +36,44 @@ enum StateRecord {
 
     private static func encode(_ writes: [Write], into writer: inout CBORWriter) {
         writer.array(count: writes.count)
-        for write in writes {
-            writer.array(count: 7)
-            encode(write.dot, into: &writer)
-            writer.stamp(write.stamp)
-            writer.stamp(write.created)
-            writer.byteString(write.operationHash)
-            if let value = write.value { writer.text(utf8: value) } else { writer.null() }
-        }
+        for write in writes { encode(write, value: write.value?[...], into: &writer) }
+    }
+
+    /// Decodes a state that is part of something larger.
+    static func decode(_ bytes: [UInt8], _ range: Range<Int>, at path: Path) throws(WireError) -> PathState {
+        var reader = CBORReader(bytes, in: range)
+        let state = try decode(&reader, at: path)
+        try reader.expectEnd()
+        return state
+    }
+
+    /// One write as the whole state of its path.
+    ///
+    /// - Parameter value: in place of the write's own.
+    static func encode(_ write: Write, value: ArraySlice<UInt8>?) -> [UInt8] {
+        var writer = CBORWriter(reserving: 136 + (value?.count ?? 0))
+        writer.array(count: 1)
+        encode(write, value: value, into: &writer)
+        return writer.bytes
+    }
+
+    /// Two states of one path that were taken apart, put together again.
+    static func combine(_ one: [UInt8], _ other: [UInt8], at path: Path) throws(WireError) -> [UInt8] {
+        let writes = try decode(one, at: path).writes + decode(other, at: path).writes
+        var unique: [Write] = []
+        for write in writes where !unique.contains(where: { $0.dot == write.dot }) { unique.append(write) }
+        guard unique.count > 1 else { return one }
+        guard !path.isRegister else { throw WireError(.inconsistent, at: 0, "a register has one write") }
+        return encode(.member(Member(live: unique)))
+    }
+
+    private static func encode(_ write: Write, value: ArraySlice<UInt8>?, into writer: inout CBORWriter) {
+        writer.array(count: 7)
+        encode(write.dot, into: &writer)
+        writer.stamp(write.stamp)
+        writer.stamp(write.created)
+        writer.byteString(write.operationHash)
+        if let value { writer.text(utf8: value) } else { writer.null() }
     }
 
     private static func decode(_ reader: inout CBORReader, at path: Path) throws(WireError) -> PathState {

@@ -17,15 +17,20 @@ final class Retention: Sendable {
         /// Of the log tree's first leaf.
         var firstPosition: UInt64
         /// What every live node has applied; nil when there is none to wait for.
-        var applied: UInt64?
+        var applied: UInt64? = nil
         /// The horizon stays at or below the position after this one, whatever the bounds say: a snapshot is being sent.
-        var held: UInt64?
+        var held: UInt64? = nil
     }
 
     private let engine: any StorageEngine
     private let options: RetentionOptions
-    private let situation: @Sendable () -> Situation
-    private let everyRound: @Sendable () throws(StoreError) -> Void
+    /// In a structure: a mutex that holds a bare closure wraps it once more each time it is read.
+    private struct Asking: Sendable {
+        /// Nil when the space is gone.
+        var situation: @Sendable () -> Situation? = { nil }
+    }
+
+    private let asking = Mutex(Asking())
     private let primitives = SodiumPrimitives()
     /// Held during a step: what replaces the log waits for it.
     private let record: Mutex<RetentionRecord>
@@ -37,24 +42,20 @@ final class Retention: Sendable {
     private let isClosed = Mutex(false)
     private let failure = Mutex<StoreError?>(nil)
 
-    /// - Parameter everyRound: done before the steps of each round, on the same thread.
-    init(
-        engine: any StorageEngine, options: RetentionOptions,
-        everyRound: @escaping @Sendable () throws(StoreError) -> Void = {}, situation: @escaping @Sendable () -> Situation
-    ) throws(StoreError) {
+    init(engine: any StorageEngine, options: RetentionOptions) throws(StoreError) {
         self.engine = engine
-        self.everyRound = everyRound
         self.options = options
-        self.situation = situation
         let stored = try RetentionRecord.load(engine)
         record = Mutex(stored)
         published = Mutex(stored)
     }
 
-    func start() {
+    /// Starts the thread; it ends with `close`, or when there is no situation any more.
+    func start(_ situation: @escaping @Sendable () -> Situation?) {
+        asking.withLock { $0.situation = situation }
         let thread = Thread { [self] in
             while !isClosed.withLock({ $0 }) {
-                run()
+                guard run() else { break }
                 _ = wakeUp.wait(timeout: .now() + .milliseconds(options.intervalMilliseconds))
             }
             ended.signal()
@@ -89,7 +90,7 @@ final class Retention: Sendable {
 
     var status: Status {
         let record = published.withLock { $0 }
-        let next = situation().end + 1
+        let next = (asking.withLock { $0 }.situation()?.end ?? record.countedTo) + 1
         return Status(
             horizon: record.horizon, entries: next - min(record.horizon, next), bytes: record.bytes, retained: record.retained,
             failure: failure.withLock { $0 })
@@ -107,35 +108,56 @@ final class Retention: Sendable {
             record = new
             published.withLock { $0 = new }
         }
-        hasReplacedSections.withLock { $0 = true }
+        releaseStaging()
         wakeUp.signal()
     }
 
     // MARK: Steps
 
-    private func run() {
+    /// False when the space is gone.
+    private func run() -> Bool {
         do throws(StoreError) {
             if hasReplacedSections.withLock({ $0 }) { try clearReplacedSections() }
-            try everyRound()
-            while !isClosed.withLock({ $0 }), try step() {}
+            while !isClosed.withLock({ $0 }) {
+                guard let situation = asking.withLock({ $0 }).situation() else { return false }
+                guard try step(situation) else { break }
+            }
             failure.withLock { $0 = nil }
         } catch {
             failure.withLock { $0 = error }
         }
+        return true
     }
 
     private func clearReplacedSections() throws(StoreError) {
-        hasReplacedSections.withLock { $0 = false }
         try storing { () throws(StorageError) in
-            try engine.clearStaged()
-            try engine.compactStaged()
+            let isCleared = try hasReplacedSections.withLock { hasReplacedSections throws(StorageError) in
+                // A snapshot that began to come in meanwhile has cleared them, and has put its own there.
+                guard hasReplacedSections else { return false }
+                try engine.clearStaged()
+                hasReplacedSections = false
+                return true
+            }
+            if isCleared { try engine.compactStaged() }
+        }
+    }
+
+    /// What lies in the staging area is nobody's: it is cleared in the background.
+    func releaseStaging() { hasReplacedSections.withLock { $0 = true } }
+
+    /// Empties the staging area for a snapshot that begins.
+    func claimStaging() throws(StoreError) {
+        try storing { () throws(StorageError) in
+            try hasReplacedSections.withLock { hasReplacedSections throws(StorageError) in
+                hasReplacedSections = false
+                try engine.clearStaged()
+            }
         }
     }
 
     /// One bounded step; false when there is nothing to do.
-    func step() throws(StoreError) -> Bool {
-        let situation = situation()
-        return try record.withLock { record throws(StoreError) in
+    private func step(_ situation: Situation) throws(StoreError) -> Bool {
+        try record.withLock { record throws(StoreError) in
             if record.prunedTo < record.horizon { return try prune(&record, situation) }
             try count(&record, until: situation.end)
             if try raise(&record, situation) { return true }
@@ -196,10 +218,10 @@ final class Retention: Sendable {
         return true
     }
 
-    /// Looks for proofs of what has died, each time as many entries have crossed the horizon as lie below it.
+    /// Looks for proofs of what has died, each time a quarter as many entries have crossed the horizon as lie below it.
     private func sweep(_ record: inout RetentionRecord, _ situation: Situation) throws(StoreError) -> Bool {
         if record.sweep == 0 {
-            guard record.crossed >= max(record.retained, 64) else { return false }
+            guard record.crossed >= max(record.retained / 4, 64) else { return false }
             record.sweep = 1
             record.crossed = 0
         }

@@ -11,6 +11,8 @@ public struct RetentionOptions: Sendable {
     public var mostBytes: UInt64 = 1 << 30
     /// A node that was heard of within this time holds the horizon, in milliseconds.
     public var liveMilliseconds: UInt64 = 7 * 24 * 3600 * 1000
+    /// How long a snapshot that was cut off waits for its node, and holds the horizon, in milliseconds.
+    public var snapshotMilliseconds: UInt64 = 60_000
     /// Between two looks at the log, in milliseconds.
     public var intervalMilliseconds: Int = 2000
     /// Entries, and bytes of them, that one step prunes.

@@ -31,8 +31,9 @@ public struct SnapshotReader: Sendable {
         case .entries(let after, let count):
             phase = .entries(after: after)
             entryCount = count
-        // Its counts are those of the whole: the node has them.
-        case .replicas: phase = .replicas(source.versionVector.sorted[...])
+        case .replicas(let count):
+            phase = .replicas(source.versionVector.sorted[...])
+            entryCount = count
         }
     }
 

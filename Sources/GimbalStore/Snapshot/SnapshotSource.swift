@@ -11,8 +11,8 @@ public struct SnapshotPlace: Hashable, Sendable {
         case head
         /// The entries after a position; how many there were up to it.
         case entries(after: UInt64, count: UInt64)
-        /// The version vector and all that comes after it.
-        case replicas
+        /// The version vector and all that comes after it; how many entries there were.
+        case replicas(entries: UInt64)
     }
 
     /// Of the checkpoint that the snapshot is of.

@@ -32,6 +32,15 @@ public struct StateDigest: Hashable, Sendable {
         for write in new where !old.contains(write) { fold(Self.item(write, path), bucket: bucket, .adding, primitives) }
     }
 
+    /// Counts in all that another digest counts: of another part of the same state.
+    public mutating func add(_ other: StateDigest) {
+        for bucket in 0..<Self.bucketCount {
+            let start = bucket * Self.wordsPerBucket
+            guard other.words[start..<(start + Self.wordsPerBucket)].contains(where: { $0 != 0 }) else { continue }
+            add(Array(other.words[start..<(start + Self.wordsPerBucket)]), to: bucket, .adding)
+        }
+    }
+
     private static func item(_ write: Write, _ path: Path) -> [UInt8] {
         var writer = CBORWriter(reserving: path.bytes.count + 120)
         writer.array(count: 8)
@@ -133,7 +142,10 @@ public struct StateDigest: Hashable, Sendable {
     }
 
     private mutating func fold(_ item: [UInt8], bucket: Int, _ sign: Sign, _ primitives: any Primitives) {
-        let hash = primitives.wideHash(item.span)
+        add(primitives.wideHash(item.span), to: bucket, sign)
+    }
+
+    private mutating func add(_ hash: [UInt64], to bucket: Int, _ sign: Sign) {
         changed[bucket >> 6] |= 1 << UInt64(bucket & 63)
         var carry = false
         for word in 0..<Self.wordsPerBucket {
