@@ -123,33 +123,53 @@ final class World: Sendable {
     }
 }
 
-/// An engine that survives its space: closing it is a restart, not the end.
+/// An engine that survives its space: closing it is a restart, not the end. Whoever still has the closed one can do nothing.
 final class UnclosedEngine: StorageEngine {
     private let engine: MemoryEngine
+    private let isClosed = Mutex(false)
 
     init(_ engine: MemoryEngine) { self.engine = engine }
 
+    private func open() throws(StorageError) -> MemoryEngine {
+        if isClosed.withLock({ $0 }) { throw .closed }
+        return engine
+    }
+
     func load(_ keys: [[UInt8]], from section: Section) throws(StorageError) -> [[UInt8]?] {
-        try engine.load(keys, from: section)
+        try open().load(keys, from: section)
     }
     func scan(
         _ section: Section, from lower: [UInt8], until upper: [UInt8]?,
         _ visit: (_ key: [UInt8], _ value: [UInt8]) throws(StorageError) -> Bool
     ) throws(StorageError) {
-        try engine.scan(section, from: lower, until: upper, visit)
+        try open().scan(section, from: lower, until: upper, visit)
     }
     func last(_ section: Section, below upper: [UInt8]) throws(StorageError) -> (key: [UInt8], value: [UInt8])? {
-        try engine.last(section, below: upper)
+        try open().last(section, below: upper)
     }
-    func commit(_ batch: StorageBatch) throws(StorageError) { try engine.commit(batch) }
-    func view() throws(StorageError) -> any StorageView { try engine.view() }
-    func stage(_ run: StagedRun) throws(StorageError) { try engine.stage(run) }
-    func stagedView() throws(StorageError) -> any StorageView { try engine.stagedView() }
-    func clearStaged() throws(StorageError) { try engine.clearStaged() }
-    func compactStaged() throws(StorageError) { try engine.compactStaged() }
-    func install(_ batch: StorageBatch) throws(StorageError) { try engine.install(batch) }
+    /// Under the lock: a commit that has begun is over when the engine is closed.
+    func commit(_ batch: StorageBatch) throws(StorageError) {
+        try change { engine throws(StorageError) in try engine.commit(batch) }
+    }
+    func view() throws(StorageError) -> any StorageView { try open().view() }
+    func stage(_ run: StagedRun) throws(StorageError) {
+        try change { engine throws(StorageError) in try engine.stage(run) }
+    }
+    func stagedView() throws(StorageError) -> any StorageView { try open().stagedView() }
+    func clearStaged() throws(StorageError) { try change { engine throws(StorageError) in try engine.clearStaged() } }
+    func compactStaged() throws(StorageError) { try open().compactStaged() }
+    func install(_ batch: StorageBatch) throws(StorageError) {
+        try change { engine throws(StorageError) in try engine.install(batch) }
+    }
     var statistics: [(name: String, value: UInt64)] { [] }
-    func close() {}
+    func close() { isClosed.withLock { $0 = true } }
+
+    private func change(_ body: (MemoryEngine) throws(StorageError) -> Void) throws(StorageError) {
+        try isClosed.withLock { isClosed throws(StorageError) in
+            if isClosed { throw .closed }
+            try body(engine)
+        }
+    }
 }
 
 extension MemoryEngine {
