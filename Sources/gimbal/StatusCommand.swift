@@ -21,6 +21,26 @@ struct StatusCommand: AsyncParsableCommand {
             var code: String
             var detail: String
         }
+        struct Log: Decodable {
+            struct Holder: Decodable {
+                var author: String
+                var position: UInt64
+            }
+            var horizon: UInt64
+            var entries: UInt64
+            var bytes: UInt64
+            var retained: UInt64
+            var holders: [Holder]
+            var snapshotReaders: Int?
+            var failure: String?
+        }
+        struct Snapshot: Decodable {
+            var phase: String
+            var entries: UInt64
+            var position: UInt64
+            var end: UInt64
+            var detail: String?
+        }
         var name: String?
         var role: String
         var space: String?
@@ -36,6 +56,8 @@ struct StatusCommand: AsyncParsableCommand {
         var following: Bool?
         var pivotClockOffsetMilliseconds: Int64?
         var fault: Fault?
+        var log: Log?
+        var snapshot: Snapshot?
     }
 
     func run() async throws {
@@ -72,6 +94,23 @@ struct StatusCommand: AsyncParsableCommand {
         add("pivot", status.following.map { $0 ? "followed" : "away" })
         add("pivot clock", status.pivotClockOffsetMilliseconds.map { "\($0) ms ahead of this one" })
         add("fault", status.fault.map { "\($0.code): \($0.detail)" })
+        if let log = status.log {
+            add("log", "\(log.entries) entries, \(log.bytes) bytes, whole from \(log.horizon) on (the horizon)")
+            add("log below", "\(log.retained) entries kept as proofs")
+            for holder in log.holders { add("log held by", "\(holder.author.prefix(16)) at \(holder.position)") }
+            add("log held by", log.snapshotReaders.flatMap { $0 > 0 ? "\($0) nodes that take a snapshot" : nil })
+            add("log fault", log.failure)
+        }
+        add("snapshot", status.snapshot.map(Self.text))
         return lines
+    }
+
+    private static func text(_ snapshot: Status.Snapshot) -> String {
+        switch snapshot.phase {
+        case "coming": "coming: \(snapshot.entries) entries so far, at \(snapshot.position) of \(snapshot.end)"
+        case "checking": "installed; proofs checked: \(snapshot.position) of \(snapshot.end)"
+        case "proven": "installed and proven, up to \(snapshot.end)"
+        default: "installed, but unproven: \(snapshot.detail ?? "")"
+        }
     }
 }

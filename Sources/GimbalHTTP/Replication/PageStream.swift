@@ -55,7 +55,8 @@ struct PageStream: Sendable {
                 isQuiet = false
                 try await send(ReplicationPath.frame(page.bytes), position)
             }
-            guard isFollowing else { return }
+            // The horizon has overtaken it: the node asks again, and is sent a snapshot.
+            guard isFollowing, !pivot.isGone(position) else { return }
             if isQuiet { try await send(ReplicationPath.frame([]), position) }
             isQuiet = true
             guard await iterator.next() != nil else { return }

@@ -138,7 +138,7 @@ final class PivotConnection: Sendable {
         }
     }
 
-    private func knownPivot() throws(WireError) -> AuthorID {
+    func knownPivot() throws(WireError) -> AuthorID {
         guard let pivot = pivot.withLock({ $0 }) else { throw WireError(.badSignature, "no certificate yet") }
         return pivot
     }
@@ -150,8 +150,17 @@ final class PivotConnection: Sendable {
     }
 
     func log(_ query: ReplicationPath.LogQuery) async throws -> LogAnswer {
+        try await stream(ReplicationPath.log(space), query.text)
+    }
+
+    /// A snapshot from some place on, or from the beginning of a recent one; refused as `gone` when that one is not there any more.
+    func snapshot(_ place: SnapshotPlace?) async throws -> LogAnswer {
+        try await stream(ReplicationPath.snapshot(space), ReplicationPath.SnapshotQuery.text(place))
+    }
+
+    private func stream(_ path: String, _ query: String) async throws -> LogAnswer {
         let reply = try await reaching {
-            try await client.send("GET", ReplicationPath.log(space), query: query.text, deadline: .distantFuture)
+            try await client.send("GET", path, query: query, deadline: .distantFuture)
         }
         if reply.response.status == .ok { return .stream(reply.response.body) }
         let bytes = try await body(of: reply.response, limit: 1 << 16)

@@ -45,6 +45,7 @@ struct PivotRoutes: Sendable {
         router.get(RouterPath(ReplicationPath.log(space))) { request, context in
             try await log(request, context.channel)
         }
+        router.get(RouterPath(ReplicationPath.snapshot(space))) { request, _ in try await snapshot(request) }
     }
 
     // MARK: Routes
@@ -122,7 +123,10 @@ struct PivotRoutes: Sendable {
         guard let query = ReplicationPath.LogQuery(request.uri.query ?? "") else {
             return refusal(.badRequest, "malformed-query", "epoch, position and root of a cursor expected")
         }
-        guard pivot.contains(query.cursor) else {
+        switch pivot.standing(of: query.cursor) {
+        case .served: break
+        case .gone: return answer(.gone, to: signature, status: .gone, detail: "take the snapshot")
+        case .unknown:
             return answer(.refill, to: signature, status: .conflict, detail: "this log does not contain \(query.cursor)")
         }
         let own = query.ownIncarnation.map { ReplicaID(author: signature.author, incarnation: $0) }
@@ -132,15 +136,43 @@ struct PivotRoutes: Sendable {
             status: .ok, headers: [.contentType: ReplicationPath.streamContentType],
             body: ResponseBody { writer in
                 health.heard(author, address: address, position: query.cursor.position, streams: 1)
+                pivot.heard(author, position: query.cursor.position)
                 defer { health.heard(author, address: address, streams: -1) }
                 let stream = PageStream(pivot: pivot, receiptsFor: own, isFollowing: query.isFollowing, channel: channel)
                 try await stream.run(after: query.cursor.position) { bytes, position in
                     try await writer.write(ByteBuffer(bytes: bytes))
                     health.heard(author, address: address, position: position)
+                    pivot.heard(author, position: position)
                 }
                 try await writer.finish(nil)
             })
     }
+
+    /// The space as it is now, or the rest of it as it was when the node began to take it.
+    private func snapshot(_ request: Request) async throws -> Response {
+        let (signature, _) = try await authenticate(request, bodyLimit: 0)
+        guard isMember(signature) else { return stranger(signature) }
+        guard let place = ReplicationPath.SnapshotQuery.place(request.uri.query ?? "") else {
+            return refusal(.badRequest, "malformed-query", "a cursor and a section of its snapshot expected")
+        }
+        guard let (source, first) = try await Self.reading({ try pivot.snapshot(place) }) else {
+            return answer(.gone, to: signature, status: .gone, detail: "this snapshot is not here any more: begin anew")
+        }
+        return Response(
+            status: .ok, headers: [.contentType: ReplicationPath.streamContentType],
+            body: ResponseBody { writer in
+                defer { pivot.release(source) }
+                var reader = first
+                while let frame = try await Self.reading({ try reader.next() }) {
+                    try await writer.write(ByteBuffer(bytes: ReplicationPath.frame(frame)))
+                }
+                try await writer.finish(nil)
+            })
+    }
+
+    /// Long reads of the storage stay away from the event loops.
+    @concurrent
+    private static func reading<Value>(_ body: () throws -> sending Value) async throws -> sending Value { try body() }
 
     // MARK: What an operator should know
 

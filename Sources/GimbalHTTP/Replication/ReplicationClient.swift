@@ -153,6 +153,8 @@ final class ReplicationClient: Service {
             let query = ReplicationPath.LogQuery(
                 cursor: node.cursor, ownIncarnation: ownBodies ? nil : node.replica.incarnation, isFollowing: true)
             switch try await connection.log(query) {
+            case .refused(let answer) where answer.verdict == .gone:
+                return try await takeSnapshot()
             case .refused(let answer):
                 show(
                     answer.verdict == .refill
@@ -172,6 +174,38 @@ final class ReplicationClient: Service {
             if let fault = NodeFault(error) { show(fault) }
             return false
         }
+    }
+
+    /// The log does not go back to this node's cursor: everything is taken as it is now, beside what the node serves meanwhile.
+    ///
+    /// - Returns: whether it got on; what is staged is not lost when it fails.
+    private func takeSnapshot() async throws -> Bool {
+        let intake = try SnapshotIntake(node, from: try connection.knownPivot())
+        let place = try await intake.place
+        let begin = ContinuousClock.now
+        logger.notice("taking a snapshot", metadata: ["from": "\(place.map { "\($0.section)" } ?? "its beginning")"])
+        guard case .stream(let body) = try await connection.snapshot(place) else {
+            logger.notice("the pivot has another snapshot by now")
+            try await intake.discard()
+            return false
+        }
+        var frames = FrameReader()
+        var frameCount = 0
+        for try await chunk in body {
+            try Task.checkCancellation()
+            frames.append(chunk)
+            while let frame = try frames.next() {
+                try await intake.take(frame)
+                frameCount += 1
+            }
+        }
+        guard try await intake.finish() else { throw PivotError.unreachable("the snapshot ended early") }
+        logger.notice(
+            "snapshot installed",
+            metadata: [
+                "position": "\(node.cursor.position)", "frames": "\(frameCount)", "seconds": "\(ContinuousClock.now - begin)",
+            ])
+        return true
     }
 
     /// What an operator has to see, once for each change.

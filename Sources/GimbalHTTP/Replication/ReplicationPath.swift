@@ -1,4 +1,5 @@
 import GimbalCRDT
+import GimbalStore
 import GimbalWire
 
 /// The replication routes, as both sides spell them.
@@ -12,6 +13,7 @@ enum ReplicationPath {
     static func push(_ space: SpaceID) -> String { "\(spaces)/\(space.hex)/push" }
     static func place(_ space: SpaceID) -> String { "\(spaces)/\(space.hex)/place" }
     static func log(_ space: SpaceID) -> String { "\(spaces)/\(space.hex)/log" }
+    static func snapshot(_ space: SpaceID) -> String { "\(spaces)/\(space.hex)/snapshot" }
 
     static let contentType = "application/cbor"
     static let signedContentType = "application/cose"
@@ -35,6 +37,60 @@ enum ReplicationPath {
         var named: [Entry]?
     }
 
+    /// `epoch=1-ab&position=17&root=…`
+    private static func text(of cursor: Cursor) -> String {
+        let epoch = "\(cursor.epoch.number)-\(String(cursor.epoch.random, radix: 16))"
+        return "epoch=\(epoch)&position=\(cursor.position)&root=\(cursor.logRoot.hex)"
+    }
+
+    private static func cursor(_ values: [Substring: Substring]) -> Cursor? {
+        let epoch = (values["epoch"] ?? "").split(separator: "-")
+        guard epoch.count == 2, let number = UInt64(epoch[0]), let random = UInt64(epoch[1], radix: 16),
+            let position = values["position"].flatMap({ UInt64($0) }), position < .max,
+            let root = values["root"].flatMap({ Digest(hex: $0) })
+        else { return nil }
+        return Cursor(epoch: Epoch(number: number, random: random), position: position, logRoot: root)
+    }
+
+    private static func values(_ text: String) -> [Substring: Substring]? {
+        var values: [Substring: Substring] = [:]
+        for pair in text.split(separator: "&") {
+            let parts = pair.split(separator: "=", maxSplits: 1)
+            guard parts.count == 2 else { return nil }
+            values[parts[0]] = parts[1]
+        }
+        return values
+    }
+
+    /// Where a snapshot goes on: its checkpoint's cursor, the section, and in it the position of the last entry that is there;
+    /// `section=entries&after=17&count=12`. Empty for one from its beginning.
+    enum SnapshotQuery {
+        static func text(_ place: SnapshotPlace?) -> String {
+            guard let place else { return "" }
+            let cursor = ReplicationPath.text(of: place.cursor)
+            switch place.section {
+            case .head: return "\(cursor)&section=head"
+            case .entries(let after, let count): return "\(cursor)&section=entries&after=\(after)&count=\(count)"
+            case .replicas(let count): return "\(cursor)&section=replicas&count=\(count)"
+            }
+        }
+
+        /// Nil for anything that `text` does not make.
+        static func place(_ text: String) -> SnapshotPlace?? {
+            if text.isEmpty { return .some(nil) }
+            guard let values = ReplicationPath.values(text), let cursor = ReplicationPath.cursor(values) else { return nil }
+            let count = values["count"].flatMap { UInt64($0) }
+            switch (values["section"], values["after"].flatMap { UInt64($0) }, count) {
+            case ("head", nil, nil): return SnapshotPlace(cursor: cursor, section: .head)
+            case ("entries", .some(let after), .some(let count)) where after < .max:
+                return SnapshotPlace(cursor: cursor, section: .entries(after: after, count: count))
+            case ("replicas", nil, .some(let count)):
+                return SnapshotPlace(cursor: cursor, section: .replicas(entries: count))
+            default: return nil
+            }
+        }
+    }
+
     /// `epoch=1-ab&position=17&root=…&own=…&follow=1`
     struct LogQuery: Hashable {
         var cursor: Cursor
@@ -43,8 +99,7 @@ enum ReplicationPath {
         var isFollowing: Bool
 
         var text: String {
-            var text =
-                "epoch=\(cursor.epoch.number)-\(String(cursor.epoch.random, radix: 16))&position=\(cursor.position)&root=\(cursor.logRoot.hex)"
+            var text = ReplicationPath.text(of: cursor)
             if let ownIncarnation { text += "&own=\(String(ownIncarnation, radix: 16))" }
             if isFollowing { text += "&follow=1" }
             return text
@@ -58,18 +113,8 @@ enum ReplicationPath {
 
         /// Nil for anything that `text` does not make.
         init?(_ text: String) {
-            var values: [Substring: Substring] = [:]
-            for pair in text.split(separator: "&") {
-                let parts = pair.split(separator: "=", maxSplits: 1)
-                guard parts.count == 2 else { return nil }
-                values[parts[0]] = parts[1]
-            }
-            let epoch = (values["epoch"] ?? "").split(separator: "-")
-            guard epoch.count == 2, let number = UInt64(epoch[0]), let random = UInt64(epoch[1], radix: 16),
-                let position = values["position"].flatMap({ UInt64($0) }), position < .max,
-                let root = values["root"].flatMap({ Digest(hex: $0) })
-            else { return nil }
-            cursor = Cursor(epoch: Epoch(number: number, random: random), position: position, logRoot: root)
+            guard let values = ReplicationPath.values(text), let cursor = ReplicationPath.cursor(values) else { return nil }
+            self.cursor = cursor
             ownIncarnation = values["own"].flatMap { UInt64($0, radix: 16) }
             isFollowing = values["follow"] == "1"
         }

@@ -52,7 +52,40 @@ struct OperatorRoutes: Sendable {
         /// The pivot's clock minus this node's.
         var pivotClockOffsetMilliseconds: Int64?
         var fault: Fault?
+        var log: Log?
+        var snapshot: Snapshot?
         var storage: [String: UInt64]?
+
+        /// How much of the log is kept here, and for whom.
+        struct Log: Encodable {
+            /// Entries from here on are whole; below it the proofs of what lives are kept.
+            var horizon: UInt64
+            var entries: UInt64
+            var bytes: UInt64
+            /// Entries below the horizon that still prove something.
+            var retained: UInt64
+            /// Live nodes, the one that is furthest behind first.
+            var holders: [Holder] = []
+            /// Nodes that are being sent a snapshot.
+            var snapshotReaders: Int?
+            var failure: String?
+
+            struct Holder: Encodable {
+                var author: String
+                var position: UInt64
+            }
+        }
+
+        /// The last snapshot that this node took, or is taking.
+        struct Snapshot: Encodable {
+            /// `coming`, then `checking` its proofs, then `proven`, or `unproven` and why.
+            var phase: String
+            var entries: UInt64
+            /// Of the last entry that is in, or of those whose signatures are checked.
+            var position: UInt64
+            var end: UInt64
+            var detail: String?
+        }
 
         struct Fault: Encodable {
             var code: String
@@ -81,10 +114,19 @@ struct OperatorRoutes: Sendable {
         case .none(let fault): status.fault = Status.Fault(fault)
         case .pivot(let pivot):
             status.ready = true
+            let kept = pivot.retentionStatus
+            status.log = Status.Log(
+                horizon: kept.horizon, entries: kept.entries, bytes: kept.bytes, retained: kept.retained,
+                holders: kept.holders.map { .init(author: $0.author.hex, position: $0.position) },
+                snapshotReaders: kept.snapshotReaders, failure: kept.failure)
             describe(pivot.space, pivot.author, pivot.records, pivot.place, pivot.latestCheckpoint, &status)
             status.storage = pivot.statistics
         case .node(let node):
             status.ready = node.isReady
+            let kept = node.retentionStatus
+            status.log = Status.Log(
+                horizon: kept.horizon, entries: kept.entries, bytes: kept.bytes, retained: kept.retained)
+            status.snapshot = Status.Snapshot(node)
             describe(node.space, node.author, node.records, node.cursor, node.checkpoint, &status)
             status.outbox = node.outboxCount
             status.deadLetters = try node.deadLetters().count
@@ -141,6 +183,26 @@ struct OperatorRoutes: Sendable {
         case .none: return nil
         case .pivot(let pivot): return try pivot.export()
         case .node(let node): return try node.export()
+        }
+    }
+}
+
+extension OperatorRoutes.Status.Snapshot {
+    /// Nil for a node that never took one.
+    init?(_ node: NodeSpace) {
+        if let intake = node.intake {
+            self.init(phase: "coming", entries: intake.entries, position: intake.position, end: intake.end)
+        } else if let proofs = node.proofStatus {
+            switch proofs.state {
+            case .pending:
+                self.init(phase: "checking", entries: proofs.entries, position: proofs.checked, end: proofs.entries)
+            case .verified: self.init(phase: "proven", entries: proofs.entries, position: proofs.through, end: proofs.through)
+            case .failed(let reason):
+                self.init(
+                    phase: "unproven", entries: proofs.entries, position: proofs.checked, end: proofs.entries, detail: reason)
+            }
+        } else {
+            return nil
         }
     }
 }

@@ -103,6 +103,7 @@ public struct ServerOptions: Sendable {
         storeOptions = profile == .small ? .small : SpaceOptions()
         if let megabytes = settings.int(forKey: "cacheMegabytes") { storeOptions.cacheBytes = megabytes << 20 }
         storeOptions.wallOffsetMilliseconds = Int64(settings.int(forKey: "wallOffsetMilliseconds", default: 0))
+        storeOptions.takeRetention(settings)
         guard isLoopback || isInsecure else {
             throw Failure(
                 description:
@@ -138,5 +139,23 @@ public struct ServerOptions: Sendable {
     static func parse<Value>(_ text: String, _ make: (String) -> Value?, _ what: String) throws -> Value {
         guard let value = make(text) else { throw Failure(description: "\"\(text)\" is not \(what)") }
         return value
+    }
+}
+
+extension SpaceOptions {
+    /// How much of the log is kept, and how snapshots travel.
+    fileprivate mutating func takeRetention(_ settings: ConfigReader) {
+        func number(_ key: String, _ unit: Int, _ value: UInt64) -> UInt64 {
+            settings.int(forKey: ConfigKey(key)).map { UInt64(max(0, $0)) * UInt64(unit) } ?? value
+        }
+        retention.keptEntries = number("logKeptEntries", 1, retention.keptEntries)
+        retention.mostEntries = number("logMostEntries", 1, retention.mostEntries)
+        retention.mostBytes = number("logMostMegabytes", 1 << 20, retention.mostBytes)
+        retention.liveMilliseconds = number("liveNodeSeconds", 1000, retention.liveMilliseconds)
+        retention.snapshotMilliseconds = number("snapshotKeptSeconds", 1000, retention.snapshotMilliseconds)
+        retention.intervalMilliseconds = settings.int(
+            forKey: "retentionIntervalMilliseconds", default: retention.intervalMilliseconds)
+        stagedChunkBytes = Int(number("snapshotChunkKilobytes", 1 << 10, UInt64(stagedChunkBytes)))
+        snapshotFrameBytes = Int(number("snapshotFrameKilobytes", 1 << 10, UInt64(snapshotFrameBytes)))
     }
 }

@@ -36,8 +36,8 @@ public struct StateDigest: Hashable, Sendable {
     public mutating func add(_ other: StateDigest) {
         for bucket in 0..<Self.bucketCount {
             let start = bucket * Self.wordsPerBucket
-            guard other.words[start..<(start + Self.wordsPerBucket)].contains(where: { $0 != 0 }) else { continue }
-            add(Array(other.words[start..<(start + Self.wordsPerBucket)]), to: bucket, .adding)
+            let sum = SIMD8(other.words[start..<(start + Self.wordsPerBucket)])
+            if sum != .zero { add(sum, to: bucket, .adding) }
         }
     }
 
@@ -145,7 +145,7 @@ public struct StateDigest: Hashable, Sendable {
         add(primitives.wideHash(item.span), to: bucket, sign)
     }
 
-    private mutating func add(_ hash: [UInt64], to bucket: Int, _ sign: Sign) {
+    private mutating func add(_ hash: SIMD8<UInt64>, to bucket: Int, _ sign: Sign) {
         changed[bucket >> 6] |= 1 << UInt64(bucket & 63)
         var carry = false
         for word in 0..<Self.wordsPerBucket {
