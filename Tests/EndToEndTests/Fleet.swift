@@ -207,7 +207,8 @@ final class Fleet: Sendable {
 
     /// - Parameter patterns: of the space.
     init(
-        nodes count: Int = 2, patterns: [String] = ["things/*", "settings"], pivotFlags: [String] = ["--open-enrollment"]
+        nodes count: Int = 2, patterns: [String] = ["things/*", "settings"], pivotFlags: [String] = ["--open-enrollment"],
+        environment: [String: String] = [:]
     ) async throws {
         let name = "gimbal-\(UUID().uuidString.prefix(8))"
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent(name).path
@@ -216,12 +217,14 @@ final class Fleet: Sendable {
         TestEnd.current?.atEnd { try? FileManager.default.removeItem(atPath: folder) }
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         pivot = Server(
-            "pivot", name: "pivot", folder: "\(folder)/pivot", arguments: patterns.flatMap { ["--sync", $0] } + pivotFlags)
+            "pivot", name: "pivot", folder: "\(folder)/pivot", arguments: patterns.flatMap { ["--sync", $0] } + pivotFlags,
+            environment: environment)
         try await pivot.start()
         var started: [Server] = []
         for index in 0..<count {
             let node = Server(
-                "node", name: "node \(index)", folder: "\(folder)/node\(index)", arguments: ["--pivot", pivot.url])
+                "node", name: "node \(index)", folder: "\(folder)/node\(index)", arguments: ["--pivot", pivot.url],
+                environment: environment)
             try await node.start()
             started.append(node)
         }

@@ -96,7 +96,7 @@ enum StoreStages {
 }
 
 /// Calls once when it was counted down. Used by the writer's thread alone.
-private final class Countdown: @unchecked Sendable {
+final class Countdown: @unchecked Sendable {
     private var left: Int
     private let done: @Sendable () -> Void
 
