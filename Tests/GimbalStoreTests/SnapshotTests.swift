@@ -7,7 +7,8 @@ import GimbalWire
 import Synchronization
 import Testing
 
-/// A log that is pruned early, and nodes that fall behind it.
+/// A log that is pruned early, and nodes that fall behind it. One after the other: each has many threads.
+@Suite(.serialized)
 struct SnapshotTests {
     private func path(_ text: String) throws -> Path { try #require(Path(text)) }
 
@@ -25,7 +26,7 @@ struct SnapshotTests {
         options.keptEntries = 3
         options.mostEntries = 3
         options.liveMilliseconds = 0
-        options.intervalMilliseconds = 2
+        options.intervalMilliseconds = 5
         options.snapshotMilliseconds = 100
         options.entriesPerStep = 5
         return options

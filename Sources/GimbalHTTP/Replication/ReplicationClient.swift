@@ -1,5 +1,6 @@
-import GimbalClient
+import AsyncHTTPClient
 import GimbalCRDT
+import GimbalClient
 import GimbalReplication
 import GimbalStore
 import GimbalWire
