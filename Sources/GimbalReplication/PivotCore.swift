@@ -114,7 +114,7 @@ public struct PivotCore: Sendable {
 
     /// Whether this log contains a cursor: its epoch is known, its position is in that epoch, and the log root is the same;
     /// below the horizon the root is not known any more.
-    public func contains(_ cursor: Cursor, checkpoint: Checkpoint?, horizon: UInt64) -> Bool {
+    public func contains(_ cursor: Cursor, checkpoint: Checkpoint?, horizon: UInt64 = 1) -> Bool {
         if cursor == .start { return true }
         guard let index = record.epochs.firstIndex(where: { $0.epoch == cursor.epoch }) else { return false }
         let end = index + 1 < record.epochs.count ? record.epochs[index + 1].firstPosition - 1 : base.position

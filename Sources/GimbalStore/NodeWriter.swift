@@ -72,6 +72,7 @@ struct NodeWriter: Sendable {
         }
         watcher?.committed(step: timer.total, storage: timer.storage)
         if !commit.deadLetters.isEmpty { watcher?.refused(commit.deadLetters) }
+        if commit.isInstallation { census.forget() }
         if let base = commit.base { census.update(base.states) }
         remember(commit)
         return directives

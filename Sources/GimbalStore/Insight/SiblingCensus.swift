@@ -36,6 +36,9 @@ final class SiblingCensus: Sendable {
         }
     }
 
+    /// Another state took the whole place: it is counted anew by who asks.
+    func forget() { state.withLock { $0 = .unknown } }
+
     private static func note(_ path: Path, _ state: PathState?, _ paths: inout Set<Path>) {
         if hasSiblings(state) {
             paths.insert(path)

@@ -138,7 +138,7 @@ public struct NodeServer {
             case .reissue: errands.append(.reissue)
             case .fault(let fault):
                 if case .refused(let verdict, _) = fault { faults.insert(verdict.rawValue) } else { faults.insert(fault.code) }
-            case .faultCleared: break
+            case .faultCleared, .replaced: break
             }
         }
         return true
