@@ -28,6 +28,19 @@ extension NodeCore {
         var accepted: Set<UInt64> = []
     }
 
+    /// Whether a snapshot holds everything that the base holds, of whichever replica: a pivot that came back from a backup may
+    /// offer less, and only this node may still have the rest (Specs/models/retention.pml, SNAPSHOT_UNCHECKED).
+    private mutating func covers(_ snapshot: StagedSnapshot, _ step: inout NodeStep) -> Bool {
+        for (replica, held) in base.versionVector.sorted {
+            let offered = snapshot.base.versionVector[replica]
+            if offered.sequence > held.sequence || offered == held { continue }
+            let detail = "its snapshot holds \(offered.sequence) operations of \(replica), this base \(held.sequence)"
+            raise(.pivotLost(detail: detail), &step)
+            return false
+        }
+        return true
+    }
+
     /// - Parameters:
     ///   - pending: everything in the outbox.
     ///   - step: its states are the snapshot's, of every pending operation's path.
@@ -39,11 +52,8 @@ extension NodeCore {
         guard isAdmissible(checkpoint.epoch), checkpoint.epoch != record.epoch || checkpoint.position >= base.position else {
             return raise(.badPage(detail: "a snapshot of \(checkpoint.cursor), before \(cursor)"), &step)
         }
+        guard covers(snapshot, &step) else { return }
         let head = snapshot.base.versionVector[replica]
-        guard head.sequence > receiptHead.sequence || head == receiptHead else {
-            let detail = "its snapshot holds \(head.sequence) of this node's operations, the log held \(receiptHead.sequence)"
-            return raise(.pivotLost(detail: detail), &step)
-        }
         let isOwnHead =
             head == receiptHead
             || chain.contains { $0.lastSequence == head.sequence && $0.headerHash == head.headerHash }
