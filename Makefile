@@ -5,20 +5,21 @@ BINARIES = .build/release
 PREFIX ?= /usr/local
 DOCUMENTED = GimbalCRDT GimbalWire GimbalSigning GimbalReplication GimbalStorage GimbalRocksDB GimbalStore GimbalClient GimbalHTTP
 PACKAGES = librocksdb-dev libsodium-dev pkg-config curl python3-venv spin gcc libc6-dev
+BROWSER_PACKAGES = chromium chromium-driver
 
-.PHONY: demo test test-core laws mutation fuzz models clients build bench docs examples format lint install packages clean
+.PHONY: demo test test-core laws mutation fuzz models clients browser build bench docs examples format lint install packages browser-packages clean
 
 build: packages
 	swift build $(SWIFT_FLAGS)
 
 # Installs the Debian packages that are missing; asks for nothing when all are there.
-packages:
-	@missing=""; for package in $(PACKAGES); do \
+packages browser-packages:
+	@missing=""; for package in $(if $(filter browser-packages,$@),$(BROWSER_PACKAGES),$(PACKAGES)); do \
 	  dpkg-query -W -f='$${Status}' $$package 2>/dev/null | grep -q 'ok installed' || missing="$$missing $$package"; done; \
 	if [ -n "$$missing" ]; then \
 	  echo "installing$$missing"; \
 	  sudo=""; [ "$$(id -u)" = 0 ] || sudo=sudo; \
-	  $$sudo apt-get update -qq && $$sudo apt-get install -y -qq $$missing >/dev/null; \
+	  $$sudo apt-get update -qq && $$sudo apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
 	fi
 
 # A pivot and two nodes on this machine, walked through. KEEP=1 leaves them running.
@@ -29,12 +30,13 @@ demo: packages
 	KEEP=$(KEEP) docs/Examples/demo.sh $(BINARIES)
 
 # All that must pass.
-test: packages lint
+test: packages browser-packages lint
 	Specs/models/run.sh
 	Tests/Mutation/run.py --check
 	swift build $(SWIFT_FLAGS) --build-tests
 	Tests/Clients/run.sh $(BINARIES)
 	Fuzz/run.sh 2
+	Tests/Browser/run.sh $(BINARIES)
 	swift test $(SWIFT_FLAGS)
 
 # The Promela models: searched in full, and every planted fault found. About a minute; Specs/README.md says what they claim.
@@ -44,6 +46,10 @@ models: packages
 # Clients that are not ours (Python) against real servers.
 clients: build
 	Tests/Clients/run.sh $(BINARIES)
+
+# The page at / in Debian's Chromium.
+browser: build browser-packages
+	Tests/Browser/run.sh $(BINARIES)
 
 # The core alone: CRDTs, bytes, signatures, replication, storage. Builds in seconds, without the server packages.
 test-core: packages

@@ -126,7 +126,7 @@ if !coreOnly {
                 .product(name: "SystemPackage", package: "swift-system"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
-            resources: [.embedInCode("Page/index.html")]),
+            resources: [.embedInCode("Page")]),
         tests("GimbalClientTests", ["GimbalClient", "GimbalWire"]),
         tests(
             "EndToEndTests",

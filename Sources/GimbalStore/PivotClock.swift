@@ -13,15 +13,27 @@ public final class PivotClock: Sendable {
     private static let lifetime: UInt64 = 60_000
     private let clock: SystemClock
     private let best = Mutex<Sample?>(nil)
+    private let latest = Mutex<Latest?>(nil)
+
+    /// The pivot's last word.
+    public struct Latest: Sendable {
+        /// Where its log ended.
+        public var position: UInt64
+        /// When it was heard by this node's wall clock, Unix milliseconds.
+        public var heardMilliseconds: UInt64
+    }
 
     init(_ clock: SystemClock) { self.clock = clock }
 
     /// When a question is sent; give it to `observe` with the answer.
     public func ask() -> UInt64 { clock.now().steadyMilliseconds }
 
-    /// - Parameter pivotMilliseconds: what the pivot's clock said when it answered.
-    public func observe(pivotMilliseconds: UInt64, askedAt asked: UInt64) {
+    /// - Parameters:
+    ///   - pivotMilliseconds: what the pivot's clock said when it answered.
+    ///   - position: where its log ended then.
+    public func observe(pivotMilliseconds: UInt64, position: UInt64, askedAt asked: UInt64) {
         let now = clock.now()
+        latest.withLock { $0 = Latest(position: position, heardMilliseconds: now.wallMilliseconds) }
         let roundTrip = now.steadyMilliseconds - min(asked, now.steadyMilliseconds)
         let here = Int64(clamping: now.wallMilliseconds) - Int64(clamping: roundTrip / 2)
         // Both far from the ends of the range, or else shown as they come out.
@@ -33,6 +45,9 @@ public final class PivotClock: Sendable {
             best = Sample(offset: offset, roundTrip: roundTrip, steadyMilliseconds: now.steadyMilliseconds)
         }
     }
+
+    /// Nil before the pivot's first answer.
+    public var lastAnswer: Latest? { latest.withLock { $0 } }
 
     /// The pivot's clock minus this one, in milliseconds; nil before its first answer.
     public var offsetMilliseconds: Int64? { best.withLock { $0?.offset } }

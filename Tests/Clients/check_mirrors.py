@@ -10,7 +10,7 @@ import time
 import requests
 
 from fleet import Fleet
-from mirror import Mirror
+from mirror import Mirror, NameMirror
 
 EMPTY = {"created": 0, "updated": 0, "index": "", "data": {}}
 KEYS = ["things/*", "things/k1", "settings", "*/k2", "things/**"]
@@ -81,6 +81,7 @@ async def check(fleet, changes, seed):
     for server in fleet.servers:
         server.session = requests.Session()
     mirrors = [Mirror(server, key, rng) for server in fleet.servers for key in KEYS]
+    mirrors += [NameMirror(server, key, rng) for server in fleet.servers for key in ("things/*", "*/k2")]
     tasks = [asyncio.create_task(mirror.run()) for mirror in mirrors]
     rounds, made = 0, 0
     while made < changes:

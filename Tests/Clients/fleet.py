@@ -11,19 +11,28 @@ import requests
 
 
 class Server:
-    """One `pivot` or `node` process."""
+    """One `pivot` or `node` process; it keeps its folder and its address over its ends."""
 
     def __init__(self, program, binaries, arguments):
         self.folder = tempfile.mkdtemp(prefix="gimbal-clients-")
+        self.binary, self.arguments = os.path.join(binaries, program), arguments
+        self.address = "127.0.0.1:0"
+        self.start()
+
+    def start(self):
         self.process = subprocess.Popen(
-            [os.path.join(binaries, program), "--listen", "127.0.0.1:0", "--data", self.folder, *arguments],
-            stdout=subprocess.PIPE, stderr=open(self.folder + ".log", "w"), text=True)
+            [self.binary, "--listen", self.address, "--data", self.folder, *self.arguments],
+            stdout=subprocess.PIPE, stderr=open(self.folder + ".log", "a"), text=True)
         line = self.process.stdout.readline()
         if not line.startswith("listening on "):
-            raise RuntimeError(f"{program} said {line!r}: " + open(self.folder + ".log").read())
+            raise RuntimeError(f"{self.binary} said {line!r}: " + open(self.folder + ".log").read())
         self.address = line.split()[-1]
         self.url = "http://" + self.address
         self.socket = "ws://" + self.address
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait(20)
 
     def wait_until_ready(self):
         while requests.get(self.url + "/_health/ready", timeout=5).status_code != 200:
@@ -33,6 +42,7 @@ class Server:
         self.process.terminate()
         self.process.wait(20)
         shutil.rmtree(self.folder, ignore_errors=True)
+        os.remove(self.folder + ".log")
 
 
 class Fleet:

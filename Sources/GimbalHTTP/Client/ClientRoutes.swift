@@ -136,11 +136,15 @@ struct ClientRoutes: Sendable {
         }
         let list: KeyList
         let freshness: Freshness
-        switch try await keys.list(pattern, limit: limit.value, after: cursor.value, preference(request)) {
+        switch try await keys.list(
+            pattern, containing: query["contains"].map(String.init), limit: limit.value, after: cursor.value, preference(request))
+        {
         case .success(let answer): (list, freshness) = answer
         case .failure(let failure): return response(failure)
         }
-        var headers: HTTPFields = [.contentType: "application/json", .gimbalFreshness: freshness.rawValue]
+        var headers: HTTPFields = [
+            .contentType: "application/json", .gimbalFreshness: freshness.rawValue, .gimbalTotal: String(list.total),
+        ]
         if let next = list.next { headers[.gimbalCursor] = next.description }
         guard request.method == .get else { return Response(status: .ok, headers: headers) }
         return Response(status: .ok, headers: headers, body: ResponseBody { writer in try await list.write(to: &writer) })
@@ -151,4 +155,5 @@ extension HTTPField.Name {
     static let gimbalRead = fixed("Gimbal-Read")
     static let gimbalFreshness = fixed("Gimbal-Freshness")
     static let gimbalCursor = fixed("Gimbal-Cursor")
+    static let gimbalTotal = fixed("Gimbal-Total")
 }

@@ -17,6 +17,7 @@ struct ExplorerRoutes: Sendable {
         for method in [HTTPRequest.Method.get, .head] {
             router.on("/", method: method) { request, _ in try answer(request) }
         }
+        PageFiles.add(to: router)
     }
 
     private func answer(_ request: Request) throws -> Response {
@@ -27,7 +28,7 @@ struct ExplorerRoutes: Sendable {
         case "state": Self.lines(state)
         case "pivot": Self.lines(try pivot(request))
         case "endpoints", "proxies", "orphan-keys": Self.lines([String]())
-        default: WebPage.response
+        default: PageFiles.page(request)
         }
     }
 
@@ -165,15 +166,5 @@ struct ExplorerRoutes: Sendable {
             nodes: try spaces.nodes(request), syncedKeys: chosen.flatMap(\.held.patterns).map(\.description),
             pivotHealthy: isHealthy, pivotProtocol: isHealthy ? GimbalVersion.protocol : nil,
             pivotCompatible: isHealthy ? true : nil)
-    }
-}
-
-/// The page at `/`: one file, in the program.
-enum WebPage {
-    static var response: Response {
-        Response(
-            status: .ok,
-            headers: [.contentType: "text/html; charset=utf-8", .cacheControl: "no-cache"],
-            body: ResponseBody(byteBuffer: ByteBuffer(bytes: PackageResources.index_html)))
     }
 }

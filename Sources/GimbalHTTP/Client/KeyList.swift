@@ -51,12 +51,21 @@ struct KeyList: Sendable {
     private let keys: [KeyPlace]
     /// Where the next page begins; nil when this is the last one.
     let next: KeyPlace?
+    /// How many keys there are on all pages.
+    let total: Int
 
-    init(_ pattern: Pattern, in host: SpaceHost, limit: Int?, after: KeyPlace?) throws(StoreError) {
+    /// - Parameter text: a part of the path, upper or lower case; nil for all that match the pattern.
+    init(
+        _ pattern: Pattern, containing text: String? = nil, in host: SpaceHost, limit: Int?, after: KeyPlace?
+    ) throws(StoreError) {
         var found: [KeyPlace] = []
+        var total = 0
+        let wanted = text.map { Self.lowercased($0.utf8) }
         // With a limit, no more than a few pages are ever held: what cannot be on this one is dropped on the way.
         let capacity = limit.map { max($0 + 1, 1024) * 2 } ?? .max
         try host.scan(pattern) { entry in
+            if let wanted, !Self.lowercased(entry.path.bytes).contains(wanted) { return }
+            total += 1
             let key = KeyPlace(entry)
             if after.map({ $0 < key }) ?? true { found.append(key) }
             if found.count >= capacity, let limit { Self.cut(&found, to: limit + 1) }
@@ -69,7 +78,13 @@ struct KeyList: Sendable {
             next = nil
         }
         keys = found
+        self.total = total
         self.host = host
+    }
+
+    /// Paths have no letters but those of ASCII.
+    private static func lowercased(_ text: some Sequence<UInt8>) -> [UInt8] {
+        text.map { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) ? $0 | 0x20 : $0 }
     }
 
     private static func cut(_ found: inout [KeyPlace], to count: Int) {

@@ -12,9 +12,9 @@ extension KeyService {
         case failure(KeyAnswer)
     }
 
-    /// The keys that match, from every space in which some may.
+    /// The keys that match, and contain that part if one is given, from every space in which some may.
     func list(
-        _ pattern: Pattern, limit: Int?, after: KeyPlace?, _ preference: ReadPreference
+        _ pattern: Pattern, containing part: String? = nil, limit: Int?, after: KeyPlace?, _ preference: ReadPreference
     ) async throws -> ListAnswer {
         var freshness = Freshness.pivot
         for home in host.homes(of: pattern) {
@@ -22,7 +22,7 @@ extension KeyService {
             if await refresh(home, preference) == .local { freshness = .local }
         }
         if freshness == .local, preference == .latest { return .failure(Self.pivotAway) }
-        return .success((try KeyList(pattern, in: host, limit: limit, after: after), freshness))
+        return .success((try KeyList(pattern, containing: part, in: host, limit: limit, after: after), freshness))
     }
 
     /// Brings the copy up to date, within the deadline.

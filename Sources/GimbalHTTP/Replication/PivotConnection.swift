@@ -127,7 +127,9 @@ final class PivotConnection: Sendable {
             throw status(reply.response, bytes)
         }
         let answer = try verify(bytes, reply.nonce)
-        if let asked { clock?.observe(pivotMilliseconds: answer.pivotMilliseconds, askedAt: asked) }
+        if let asked {
+            clock?.observe(pivotMilliseconds: answer.pivotMilliseconds, position: answer.place.position, askedAt: asked)
+        }
         return answer
     }
 

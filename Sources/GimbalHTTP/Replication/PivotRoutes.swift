@@ -113,6 +113,7 @@ struct PivotRoutes: Sendable {
     private func place(_ request: Request) async throws -> Response {
         let (signature, _) = try await authenticate(request, bodyLimit: 0)
         guard isMember(signature) else { return stranger(signature) }
+        noteClock(of: signature.author, request)
         return answer(.current, to: signature)
     }
 

@@ -165,6 +165,8 @@ final class ReplicationClient: Service {
                 if case .badPage = node.fault {} else { show(nil) }
                 setConnected(true)
                 defer { setConnected(false) }
+                let watch = Task { await watchPivot() }
+                defer { watch.cancel() }
                 try await consume(body)
                 return true
             }
@@ -225,6 +227,16 @@ final class ReplicationClient: Service {
             logger.notice("following the pivot", metadata: ["url": "\(connection.url)", "outbox": "\(node.outboxCount)"])
         } else {
             logger.notice("lost the pivot: reads and writes go on here", metadata: ["url": "\(connection.url)"])
+        }
+    }
+
+    /// How often a node that nobody reads asks where its pivot is and what its clock says, for people to see.
+    private static let watchPause = Duration.seconds(10)
+
+    private func watchPivot() async {
+        while !Task.isCancelled {
+            _ = try? await connection.place(timeout: .seconds(5))
+            try? await Task.sleep(for: Self.watchPause)
         }
     }
 

@@ -12,7 +12,7 @@ final class SignedClient: Sendable {
     let baseURL: String
     private let http: HTTPClient
     private let signer: any Signer
-    private let address: String
+    private let address: @Sendable () -> String
     private let clockSkew: @Sendable () -> Int64?
     private let primitives = SodiumPrimitives()
     private let nonces = Mutex(Nonces())
@@ -24,10 +24,11 @@ final class SignedClient: Sendable {
 
     /// - Parameters:
     ///   - baseURL: scheme, host and port, without a path.
-    ///   - address: what the pivot shows for this node.
+    ///   - address: what the pivot shows for this node, and calls; asked anew for each request, because a node that was here before
+    ///     begins to follow while it does not listen yet.
     ///   - clockSkew: of this node's clock ahead of the pivot's, in milliseconds.
     init(
-        baseURL: String, signer: any Signer, address: String, http: HTTPClient,
+        baseURL: String, signer: any Signer, address: @escaping @Sendable () -> String, http: HTTPClient,
         clockSkew: @escaping @Sendable () -> Int64? = { nil }
     ) {
         self.clockSkew = clockSkew
@@ -69,7 +70,7 @@ final class SignedClient: Sendable {
         for header in signature.headers(for: target) {
             request.headers.add(name: header.name, value: header.value)
         }
-        request.headers.add(name: "Gimbal-Address", value: address)
+        request.headers.add(name: "Gimbal-Address", value: address())
         if let skew = clockSkew() { request.headers.add(name: RequestSignature.clockHeader, value: String(skew)) }
         if let body { request.body = .bytes(ByteBuffer(bytes: body)) }
         return Reply(response: try await http.execute(request, deadline: deadline), nonce: nonce)

@@ -4,7 +4,7 @@ import Hummingbird
 /// Pages of any origin may use the client API, as with every server of the ooo protocol: what keeps strangers out is the
 /// client's authentication, and until there is one the loopback address.
 enum CrossOrigin {
-    static let exposedHeaders = "Gimbal-Error, Gimbal-Freshness, Gimbal-Cursor"
+    static let exposedHeaders = "Gimbal-Error, Gimbal-Freshness, Gimbal-Cursor, Gimbal-Total"
 
     static var middleware: CORSMiddleware<ServerContext> {
         CORSMiddleware(

@@ -16,6 +16,7 @@ struct InsightRoutes: Sendable {
 
     func add<Context: RequestContext>(to router: Router<Context>) {
         router.get("/_gimbal/explain") { request, _ in try explain(request) }
+        router.get("/_gimbal/outbox") { request, _ in try outbox(request) }
         router.get("/_gimbal/deadletters") { request, _ in
             json(.array(try letters(request).map { describe($0.letter) }))
         }
@@ -44,15 +45,28 @@ struct InsightRoutes: Sendable {
         return json(ExplanationJSON(records: store.records).value(try store.explain(path, depth: depth)))
     }
 
-    // MARK: Dead letters
+    // MARK: Outbox and dead letters
+
+    /// How many operations an answer shows unless it is told.
+    private static let defaultCount = 100
+
+    private func outbox(_ request: Request) throws -> Response {
+        let limit = request.uri.queryParameters["limit"].flatMap { Int($0) } ?? Self.defaultCount
+        guard limit > 0 else { return refusal(.badRequest, "bad-page", "limit is a number from 1") }
+        let operations = try followed(request).flatMap { try $0.outbox(limit: limit) }.prefix(limit)
+        return json(.array(operations.map { .object(describe($0)) }))
+    }
 
     private var unknownLetter: Response { refusal(.notFound, "not-found", "no such dead letter") }
 
-    /// Of all spaces, or of the one that is named.
-    private func letters(_ request: Request? = nil) throws -> [(node: NodeSpace, letter: DeadLetter)] {
+    /// All spaces that are followed, or the one that is named.
+    private func followed(_ request: Request?) throws -> [NodeSpace] {
         let chosen = try request.flatMap { try spaces.named(in: $0) }
-        let nodes = chosen.map { if case .node(let node) = $0.held { [node] } else { [] } } ?? spaces.followed
-        return try nodes.flatMap { node in try node.deadLetters().map { (node, $0) } }
+        return chosen.map { if case .node(let node) = $0.held { [node] } else { [] } } ?? spaces.followed
+    }
+
+    private func letters(_ request: Request? = nil) throws -> [(node: NodeSpace, letter: DeadLetter)] {
+        try followed(request).flatMap { node in try node.deadLetters().map { (node, $0) } }
     }
 
     /// Ids name an incarnation: those of two spaces differ.
@@ -75,7 +89,11 @@ struct InsightRoutes: Sendable {
     }
 
     private func describe(_ letter: DeadLetter) -> JSONValue {
-        let operation = letter.operation
+        .object(
+            [("id", .string(Self.id(letter))), ("reason", .string(letter.reason))] + describe(letter.operation))
+    }
+
+    private func describe(_ operation: PendingOperation) -> [(name: String, value: JSONValue)] {
         var value: JSONValue = .null
         let kind: String
         switch operation.action {
@@ -84,10 +102,10 @@ struct InsightRoutes: Sendable {
         case .clear: kind = "clear"
         case .remove: kind = "remove"
         }
-        return .object([
-            ("id", .string(Self.id(letter))), ("path", .string(operation.path.description)), ("kind", .string(kind)),
-            ("reason", .string(letter.reason)), ("stamp", .number("\(operation.stamp.nanoseconds)")), ("value", value),
-        ])
+        return [
+            ("path", .string(operation.path.description)), ("kind", .string(kind)),
+            ("stamp", .number("\(operation.stamp.nanoseconds)")), ("value", value),
+        ]
     }
 }
 

@@ -81,7 +81,7 @@ final class NodeSession: Service {
 
     private func signedClient() -> SignedClient {
         SignedClient(
-            baseURL: plan.pivotURL, signer: signer, address: address(), http: http,
+            baseURL: plan.pivotURL, signer: signer, address: address, http: http,
             clockSkew: { [weak self] in self?.node?.pivotClock.offsetMilliseconds.map { -$0 } })
     }
 

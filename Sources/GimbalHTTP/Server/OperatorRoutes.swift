@@ -37,6 +37,8 @@ struct OperatorRoutes: Sendable {
         var space: String?
         var author: String?
         var ready: Bool
+        /// This server's clock, Unix milliseconds.
+        var wallMilliseconds = UInt64(max(0, Date().timeIntervalSince1970) * 1000)
         /// Where the log ends here.
         var epoch: String?
         var position: UInt64?
@@ -46,7 +48,13 @@ struct OperatorRoutes: Sendable {
         var members: Int?
         /// Operations of this node that are not known to be in the log.
         var outbox: UInt64?
+        /// The stamp of the first of them, nanoseconds.
+        var outboxOldest: UInt64?
         var deadLetters: Int?
+        var pivotURL: String?
+        /// Where the pivot's log ended when it last answered, and when that was (Unix milliseconds).
+        var pivotPosition: UInt64?
+        var pivotHeardMilliseconds: UInt64?
         /// Whether the pivot's log comes as it grows.
         var following: Bool?
         /// The pivot's clock minus this node's.
@@ -110,6 +118,7 @@ struct OperatorRoutes: Sendable {
     private func status(_ served: ServedSpace) throws -> Status {
         var status = Status(role: served.role, ready: false)
         if spaces.only == nil { status.name = served.name }
+        status.pivotURL = served.pivotURL
         switch served.held {
         case .none(let fault): status.fault = Status.Fault(fault)
         case .pivot(let pivot):
@@ -129,6 +138,9 @@ struct OperatorRoutes: Sendable {
             status.snapshot = Status.Snapshot(node)
             describe(node.space, node.author, node.records, node.cursor, node.checkpoint, &status)
             status.outbox = node.outboxCount
+            status.outboxOldest = try node.oldestPending()?.nanoseconds
+            status.pivotPosition = node.pivotClock.lastAnswer?.position
+            status.pivotHeardMilliseconds = node.pivotClock.lastAnswer?.heardMilliseconds
             status.deadLetters = try node.deadLetters().count
             status.following = node.isFollowing
             status.pivotClockOffsetMilliseconds = node.pivotClock.offsetMilliseconds

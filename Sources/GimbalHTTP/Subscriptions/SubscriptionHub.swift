@@ -112,6 +112,7 @@ final class SubscriptionHub: Sendable {
                 switch name {
                 case .key(let path): if let entry = try host.visible(path) { entries = [entry] }
                 case .list(let pattern): try host.scan(pattern) { entries.append($0) }
+                case .changes: break
                 }
                 result = .success(entries)
             } catch {

@@ -124,7 +124,9 @@ struct Switchboard {
         do throws(StoreError) {
             var present: [(path: Path, entry: VisibleEntry?)] = []
             for path in paths {
-                if let known = entries[path] {
+                if case .changes = name {
+                    present.append((path, nil))
+                } else if let known = entries[path] {
                     present.append((path, known))
                 } else {
                     let entry = try host.visible(path)
@@ -169,8 +171,11 @@ struct Switchboard {
 
     private mutating func open(_ name: TopicName) {
         lines[name] = Line(generation: 0)
-        if case .list(let pattern) = name {
+        switch name {
+        case .key: break
+        case .list(let pattern):
             if let prefix = pattern.collectionPrefix { collections[prefix] = name } else { patterns.append((pattern, name)) }
+        case .changes(let pattern): patterns.append((pattern, name))
         }
         beginLoading(name)
     }
@@ -213,8 +218,8 @@ struct Switchboard {
 
     private mutating func close(_ name: TopicName) {
         lines[name] = nil
-        guard case .list(let pattern) = name else { return }
-        if let prefix = pattern.collectionPrefix { collections[prefix] = nil } else { patterns.removeAll { $0.name == name } }
+        if case .list(let pattern) = name, let prefix = pattern.collectionPrefix { return collections[prefix] = nil }
+        patterns.removeAll { $0.name == name }
     }
 
     private mutating func sweep() {

@@ -8,11 +8,14 @@ import NIOWebSocket
 enum TopicName: Hashable, Sendable, CustomStringConvertible {
     case key(Path)
     case list(Pattern)
+    /// The names of keys that changed, without what they hold: costs nothing that grows with the collection, at either end.
+    case changes(Pattern)
 
     var description: String {
         switch self {
         case .key(let path): path.description
         case .list(let pattern): pattern.description
+        case .changes(let pattern): "\(pattern)?changes=1"
         }
     }
 }
@@ -52,6 +55,7 @@ struct Topic: Sendable {
         switch name {
         case .key: frame = updateKey(changed, version)
         case .list: frame = updateList(changed, version)
+        case .changes: frame = names(changed.map(\.path), version)
         }
         guard let frame else { return nil }
         history.append(frame, from: self.version)
@@ -152,6 +156,19 @@ struct Topic: Sendable {
     /// Items up to this size are replaced whole: to find what changed in them costs more than it saves.
     private static let diffThreshold = 512
 
+    // MARK: Names alone
+
+    /// Past this many in one message the client does better to read its page again.
+    private static let nameLimit = 1000
+
+    private mutating func names(_ changed: [Path], _ version: UInt64) -> ByteBuffer {
+        snapshotFrame = nil
+        guard changed.count <= Self.nameLimit else { return snapshot(version) }
+        // A path's characters need no escapes.
+        let list = changed.map { "\"\($0)\"" }.joined(separator: ",")
+        return TopicMessage.patch(Array(list.utf8), version: version)
+    }
+
     // MARK: Snapshots
 
     private func snapshot(_ version: UInt64) -> ByteBuffer {
@@ -170,6 +187,7 @@ struct Topic: Sendable {
                 MetaObject.write(entry, to: &data)
             }
             data.writeStaticString("]")
+        case .changes: data.writeStaticString("[]")
         }
         return TopicMessage.snapshot(data, version: version)
     }

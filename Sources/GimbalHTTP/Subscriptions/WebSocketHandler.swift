@@ -205,6 +205,8 @@ extension KeyService {
         switch name {
         case .key(let path): refresh([host.home(of: path)], timers, then)
         case .list(let pattern): refresh(host.homes(of: pattern)[...], timers, then)
+        // Its client reads after the first message, as fresh as it likes.
+        case .changes: then()
         }
     }
 

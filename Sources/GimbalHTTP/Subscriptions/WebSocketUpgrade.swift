@@ -38,13 +38,14 @@ struct WebSocketUpgrade {
         let parts = uri.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
         let target = parts[0].dropFirst()
         guard !target.isEmpty else { return .accept(.clock, headers) }
+        let query = parts.dropFirst().first?.split(separator: "&") ?? []
         let name: TopicName
         if target.contains("*") {
             guard let pattern = Pattern(target) else { return .refuse(KeyService.invalidPath) }
             if let waiting = keys.host.homes(of: pattern).first(where: { !$0.store.isReady }) {
                 return .refuse(KeyService.notReady(waiting))
             }
-            name = .list(pattern)
+            name = query.contains("changes=1") ? .changes(pattern) : .list(pattern)
         } else {
             guard let path = Path(target) else { return .refuse(KeyService.invalidPath) }
             guard !path.isReserved else { return .refuse(KeyService.reservedPath) }
@@ -52,7 +53,7 @@ struct WebSocketUpgrade {
             guard home.store.isReady else { return .refuse(KeyService.notReady(home)) }
             name = .key(path)
         }
-        let version = parts.dropFirst().first?.split(separator: "&").first { $0.hasPrefix("v=") }
+        let version = query.first { $0.hasPrefix("v=") }
         return .accept(.topic(name, since: version.flatMap { UInt64($0.dropFirst(2), radix: 16) }), headers)
     }
 

@@ -165,14 +165,14 @@ struct SpaceLoader {
         return letters
     }
 
-    /// Pending operations from a sequence on, until about `byteLimit` bytes are read.
-    func pending(from first: UInt64, byteLimit: Int) throws(StoreError) -> [PendingOperation] {
+    /// Pending operations from a sequence on, until about `byteLimit` bytes or `countLimit` operations are read.
+    func pending(from first: UInt64, byteLimit: Int, countLimit: Int = .max) throws(StoreError) -> [PendingOperation] {
         var operations: [PendingOperation] = []
         var bytes = 0
         try scan(from: RecordKey.number(first), until: nil, in: .outbox, "outbox") { _, value throws(WireError) in
             operations.append(try StateRecord.decodePending(value))
             bytes += value.count
-            return bytes < byteLimit
+            return bytes < byteLimit && operations.count < countLimit
         }
         return operations
     }
