@@ -19,7 +19,7 @@ const symbols = { keys: "keys", nodes: "nodes", outbox: "outbox", log: "log" };
 
 let status = null;
 let isReachable = true;
-/** Null until a list is shown. */
+/** Of the list's names of changed keys; null where nothing is followed. */
 let socketState = null;
 let hiddenAt = null;
 
@@ -75,6 +75,7 @@ const list = new KeyList({
     drawLink();
   },
   onChange: (paths) => detail.changed(paths),
+  onReset: () => detail.reload(),
   onFreshness: (value) => {
     one("#freshness").textContent = value === "local" ? "own copy: the pivot is away" : "";
   },

@@ -132,7 +132,7 @@ export class KeyDetail {
   async #readHistory() {
     this.#historyTimer = null;
     const path = this.#path;
-    if (path === null) return;
+    if (!one("#history", this.body)?.open) return;
     try {
       const { text } = await request(`_gimbal/explain?key=${path}&depth=${historyDepth}`);
       if (path === this.#path) this.#history = parse(text);

@@ -61,7 +61,7 @@ export class KeyList {
   #isRenderPlanned = false;
   #generation = 0;
 
-  /** `handlers`: onOpen(path), onState(state), onChange(paths), onFreshness(text), onFault(refusal), isDraft(path) */
+  /** `handlers`: onOpen(path), onState(state), onChange(paths), onReset(), onFreshness(text), onFault(refusal), isDraft(path) */
   constructor(handlers) {
     this.handlers = handlers;
     this.box = one("#list");
@@ -95,7 +95,10 @@ export class KeyList {
     this.#changes?.close();
     this.#changes = new Changes(pattern, {
       onState: (state) => this.handlers.onState(state),
-      onReset: () => this.reload(),
+      onReset: () => {
+        this.handlers.onReset();
+        this.reload();
+      },
       onNames: (paths) => this.#note(paths),
     });
     // Where no WebSocket gets through the list is there all the same.
@@ -177,6 +180,11 @@ export class KeyList {
     if (!(fault instanceof Refusal)) throw fault;
     this.handlers.onFault(fault);
     this.#say(this.#rows.length ? null : `${fault.message} (${fault.code})`, true);
+    if (fault.status === 400) {
+      // What is no pattern is not followed either.
+      this.#changes.close();
+      this.handlers.onState(null);
+    }
     // A server that is away or has no copy yet is asked again.
     const generation = this.#generation;
     if (fault.status === 0 || fault.status >= 500) setTimeout(() => generation === this.#generation && this.#load(), 2000);
