@@ -16,11 +16,9 @@ public final class PivotClock: Sendable {
     private let latest = Mutex<Latest?>(nil)
 
     /// The pivot's last word.
-    public struct Latest: Sendable {
-        /// Where its log ended.
-        public var position: UInt64
-        /// When it was heard by this node's wall clock, Unix milliseconds.
-        public var heardMilliseconds: UInt64
+    private struct Latest {
+        var position: UInt64
+        var steadyMilliseconds: UInt64
     }
 
     init(_ clock: SystemClock) { self.clock = clock }
@@ -33,7 +31,7 @@ public final class PivotClock: Sendable {
     ///   - position: where its log ended then.
     public func observe(pivotMilliseconds: UInt64, position: UInt64, askedAt asked: UInt64) {
         let now = clock.now()
-        latest.withLock { $0 = Latest(position: position, heardMilliseconds: now.wallMilliseconds) }
+        latest.withLock { $0 = Latest(position: position, steadyMilliseconds: now.steadyMilliseconds) }
         let roundTrip = now.steadyMilliseconds - min(asked, now.steadyMilliseconds)
         let here = Int64(clamping: now.wallMilliseconds) - Int64(clamping: roundTrip / 2)
         // Both far from the ends of the range, or else shown as they come out.
@@ -46,8 +44,14 @@ public final class PivotClock: Sendable {
         }
     }
 
-    /// Nil before the pivot's first answer.
-    public var lastAnswer: Latest? { latest.withLock { $0 } }
+    /// Where the pivot's log ended when it last answered; nil before its first answer.
+    public var pivotPosition: UInt64? { latest.withLock { $0?.position } }
+
+    /// How long ago that was.
+    public var silentMilliseconds: UInt64? {
+        guard let heard = latest.withLock({ $0?.steadyMilliseconds }) else { return nil }
+        return clock.now().steadyMilliseconds - heard
+    }
 
     /// The pivot's clock minus this one, in milliseconds; nil before its first answer.
     public var offsetMilliseconds: Int64? { best.withLock { $0?.offset } }

@@ -51,10 +51,10 @@ def siblings(browser, fleet, binaries):
 def nodes(browser, fleet, binaries):
     """Each node with health, lag and clock, on the pivot's page; the pivot on a node's."""
     pivot, one = fleet.servers[:2]
-    with tempfile.NamedTemporaryFile("w", suffix=".json") as config:
-        config.write(json.dumps({"wallOffsetMilliseconds": 3_600_000}))
-        config.flush()
-        late = Server("node", binaries, ["--pivot", pivot.url, "--config", config.name])
+    config = tempfile.NamedTemporaryFile("w", suffix=".json")  # gone with this function
+    config.write(json.dumps({"wallOffsetMilliseconds": 3_600_000}))
+    config.flush()
+    late = Server("node", binaries, ["--pivot", pivot.url, "--config", config.name])
     late.wait_until_ready()
     browser.open(f"{pivot.url}/#/nodes")
     browser.shows("#fleet h1", "3 nodes")

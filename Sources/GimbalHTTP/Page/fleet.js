@@ -85,7 +85,7 @@ function nodeCard(node, name) {
       { class: "facts" },
       h("div", {}, h("dt", {}, "Lag"), h("dd", { class: node.lag ? "warn" : "" }, behind(node.lag))),
       h("div", {}, h("dt", {}, "Clock"), h("dd", { class: clockKind(node.clockSkewMilliseconds) }, clock(node.clockSkewMilliseconds))),
-      fact("Last seen", format.ago(Date.parse(node.lastCheck))),
+      fact("Last seen", format.passed(node.silentSeconds * 1000)),
       fact("Key", copyable(node.author, format.short(node.author))),
     ),
   );
@@ -108,7 +108,6 @@ function ledView(nodes, members) {
 
 /** What a node knows of its pivot. */
 function followedView(status) {
-  const heard = status.pivotHeardMilliseconds;
   const lag = status.pivotPosition === undefined || status.position === undefined ? null : Math.max(0, status.pivotPosition - status.position);
   const skew = status.pivotClockOffsetMilliseconds;
   const [kind, state] = pivotState(status);
@@ -124,7 +123,7 @@ function followedView(status) {
         { class: "facts" },
         h("div", {}, h("dt", {}, "Lag"), h("dd", { class: lag ? "warn" : "" }, lag === null ? "unknown" : behind(lag))),
         h("div", {}, h("dt", {}, "Clock here"), h("dd", { class: clockKind(skew) }, clock(skew === undefined ? null : -skew))),
-        fact("Last answer", heard ? format.ago(heard) : "none yet"),
+        fact("Last answer", status.pivotSilentSeconds === undefined ? "none yet" : format.passed(status.pivotSilentSeconds * 1000)),
       ),
     ),
   );
@@ -133,7 +132,7 @@ function followedView(status) {
 function pivotState(status) {
   if (status.fault) return ["bad", "does not serve this node"];
   if (!status.following) return ["warn", "away"];
-  if (status.wallMilliseconds - (status.pivotHeardMilliseconds ?? 0) > silenceMs) return ["warn", "does not answer"];
+  if (status.pivotSilentSeconds * 1000 > silenceMs) return ["warn", "does not answer"];
   return ["ok", "following"];
 }
 

@@ -32,10 +32,12 @@ export function setServerTime(ms, asked) {
 
 /** A moment that lies ahead belongs to a clock that is ahead. */
 export function ago(ms) {
-  const passed = Date.now() + serverOffset - ms;
-  if (passed < -2000) return `in ${span(-passed)}`;
-  return passed < 2000 ? "just now" : `${span(passed)} ago`;
+  const ahead = ms - Date.now() - serverOffset;
+  return ahead > 2000 ? `in ${span(ahead)}` : passed(-ahead);
 }
+
+/** "just now", "12 s ago" */
+export const passed = (ms) => (ms < 2000 ? "just now" : `${span(ms)} ago`);
 
 /** The same for narrow places. */
 export const age = (ms) => ago(ms).replace(/^just | ago$/, "");

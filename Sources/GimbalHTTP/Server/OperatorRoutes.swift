@@ -52,9 +52,9 @@ struct OperatorRoutes: Sendable {
         var outboxOldest: UInt64?
         var deadLetters: Int?
         var pivotURL: String?
-        /// Where the pivot's log ended when it last answered, and when that was (Unix milliseconds).
+        /// Where the pivot's log ended when it last answered, and how long ago that was.
         var pivotPosition: UInt64?
-        var pivotHeardMilliseconds: UInt64?
+        var pivotSilentSeconds: Double?
         /// Whether the pivot's log comes as it grows.
         var following: Bool?
         /// The pivot's clock minus this node's.
@@ -139,8 +139,8 @@ struct OperatorRoutes: Sendable {
             describe(node.space, node.author, node.records, node.cursor, node.checkpoint, &status)
             status.outbox = node.outboxCount
             status.outboxOldest = try node.oldestPending()?.nanoseconds
-            status.pivotPosition = node.pivotClock.lastAnswer?.position
-            status.pivotHeardMilliseconds = node.pivotClock.lastAnswer?.heardMilliseconds
+            status.pivotPosition = node.pivotClock.pivotPosition
+            status.pivotSilentSeconds = node.pivotClock.silentMilliseconds.map { Double($0) / 1000 }
             status.deadLetters = try node.deadLetters().count
             status.following = node.isFollowing
             status.pivotClockOffsetMilliseconds = node.pivotClock.offsetMilliseconds
