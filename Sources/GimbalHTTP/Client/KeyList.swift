@@ -60,11 +60,11 @@ struct KeyList: Sendable {
     ) throws(StoreError) {
         var found: [KeyPlace] = []
         var total = 0
-        let wanted = text.map { Self.lowercased($0.utf8) }
+        let wanted = text.map { $0.utf8.map(Self.lowercased) }
         // With a limit, no more than a few pages are ever held: what cannot be on this one is dropped on the way.
         let capacity = limit.map { max($0 + 1, 1024) * 2 } ?? .max
         try host.scan(pattern) { entry in
-            if let wanted, !Self.lowercased(entry.path.bytes).contains(wanted) { return }
+            if let wanted, !Self.contains(entry.path.bytes, wanted) { return }
             total += 1
             let key = KeyPlace(entry)
             if after.map({ $0 < key }) ?? true { found.append(key) }
@@ -83,8 +83,19 @@ struct KeyList: Sendable {
     }
 
     /// Paths have no letters but those of ASCII.
-    private static func lowercased(_ text: some Sequence<UInt8>) -> [UInt8] {
-        text.map { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) ? $0 | 0x20 : $0 }
+    private static func lowercased(_ byte: UInt8) -> UInt8 {
+        (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte) ? byte | 0x20 : byte
+    }
+
+    /// Byte by byte, with nothing allocated: it is asked of every path of the pattern.
+    private static func contains(_ path: [UInt8], _ wanted: [UInt8]) -> Bool {
+        guard wanted.count <= path.count else { return false }
+        for start in 0...(path.count - wanted.count) {
+            var matched = 0
+            while matched < wanted.count, lowercased(path[start + matched]) == wanted[matched] { matched += 1 }
+            if matched == wanted.count { return true }
+        }
+        return false
     }
 
     private static func cut(_ found: inout [KeyPlace], to count: Int) {
