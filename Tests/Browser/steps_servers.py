@@ -139,4 +139,34 @@ def returns(browser, fleet, _):
     browser.is_clean("ERR_CONNECTION_REFUSED", "ERR_CONNECTION_RESET", "ERR_EMPTY_RESPONSE", "WebSocket")
 
 
-STEPS = [siblings, nodes, outbox, returns]
+def shapes(browser, fleet, _):
+    """What a server may say of itself: several spaces, a horizon and for whom it is held, a snapshot, a fault."""
+    author = "ab" * 32
+    status = {"role": "several", "ready": True, "spaces": [
+        {"name": "users", "role": "pivot", "ready": True, "position": 12345, "epoch": "2-ab", "patterns": ["users/*"],
+         "log": {"horizon": 1000, "entries": 11346, "bytes": 5 << 20, "retained": 77, "snapshotReaders": 1,
+                 "holders": [{"author": author, "position": 999}], "failure": "disk full"}},
+        {"name": "things", "role": "node", "ready": True, "position": 7, "epoch": "1-cd", "patterns": ["things/*"],
+         "following": True, "outbox": 2, "deadLetters": 1, "pivotURL": "http://127.0.0.1:1", "pivotPosition": 9, "pivotSilentSeconds": 1,
+         "pivotClockOffsetMilliseconds": -2500, "snapshot": {"phase": "coming", "entries": 3, "position": 5, "end": 10},
+         "fault": {"code": "pivot-lost", "detail": ATTACK}},
+        {"name": "local", "role": "local", "ready": True, "position": 3}]}
+    browser.open(fleet.servers[0].url)
+    draw = """const [status, view, done] = arguments;
+        import("/_gimbal/page/fleet.js").then(async ({ Fleet, faultNotices, summary }) => {
+          const fleet = new Fleet(() => {});
+          document.querySelector("#fleet").hidden = false;
+          document.querySelector("#fault").replaceChildren(...faultNotices(status));
+          await fleet.draw(view, status, () => true);
+          done([document.querySelector("#fleet").innerText, document.querySelector("#fault").innerText, summary(status)]);
+        }, (fault) => done([String(fault), "", {}]));"""
+    log, fault, summary = browser.driver.execute_async_script(draw, status, "log")
+    for text in ["users", "12,345", "Horizon", "1,000", "5.0 MiB", "abababab…", "at 999", "disk full", "things", "on its way", "users/*"]:
+        assert text in log, (text, log)
+    assert "local" not in log and "The pivot lacks what it once acknowledged" in fault and "<script>" in fault, (log, fault)
+    assert summary["role"] == "pivot + node" and summary["outbox"] == 2 and summary["patterns"] == ["users/*", "things/*"], summary
+    assert browser.run("return window.hacked") is None
+    browser.is_readable()
+
+
+STEPS = [siblings, nodes, outbox, returns, shapes]

@@ -222,6 +222,47 @@ function storageCard(storage) {
   );
 }
 
+/** How much of the log is kept, and for whom. */
+function retentionCard(log) {
+  if (!log) return null;
+  const holders = log.holders ?? [];
+  return h(
+    "section",
+    { class: "card" },
+    h("h2", {}, "What is kept"),
+    h(
+      "dl",
+      { class: "table" },
+      fact("Entries", `${format.count(log.entries)}, ${format.bytes(log.bytes)}`),
+      fact("Proofs below the horizon", format.count(log.retained)),
+      holders.length > 0 && fact("Held for", holders.map(({ author, position }) => h("div", {}, copyable(author, format.short(author)), ` at ${format.count(position)}`))),
+      log.snapshotReaders > 0 && fact("Snapshots under way", format.count(log.snapshotReaders)),
+      log.failure && fact("Failure", h("span", { class: "bad" }, log.failure)),
+    ),
+  );
+}
+
+const phases = {
+  coming: ["warn", "on its way"],
+  checking: ["", "installed; its proofs are being checked"],
+  proven: ["ok", "every proof checked"],
+  unproven: ["bad", "a proof does not hold"],
+};
+
+/** The snapshot that a node took, or is taking. */
+function snapshotCard(snapshot) {
+  if (!snapshot) return null;
+  const { phase, position, end, detail } = snapshot;
+  const [kind, text] = phases[phase] ?? ["", phase];
+  return h(
+    "section",
+    { class: "card" },
+    h("h2", {}, "Snapshot"),
+    h("p", { class: kind }, text, detail && `: ${detail}`),
+    end > position && h("progress", { max: end, value: position, "aria-label": `${format.count(position)} of ${format.count(end)}` }),
+  );
+}
+
 function logOf(space) {
   return [
     spaceHead(space),
@@ -229,7 +270,7 @@ function logOf(space) {
       "dl",
       { class: "tiles" },
       tile("Position", space.position === undefined ? "–" : format.count(space.position)),
-      space.horizon !== undefined && tile("Horizon", format.count(space.horizon), { note: "whole changes are kept from here on" }),
+      space.log && tile("Horizon", format.count(space.log.horizon), { note: "entries are whole from here on" }),
       tile("Epoch", space.epoch?.split("-")[0] ?? "–", { title: space.epoch }),
       tile("Members", format.count(space.members ?? 0)),
     ),
@@ -248,6 +289,8 @@ function logOf(space) {
         fact("State digest", space.stateDigest && copyable(space.stateDigest)),
       ),
     ),
+    retentionCard(space.log),
+    snapshotCard(space.snapshot),
     storageCard(space.storage),
   ];
 }
