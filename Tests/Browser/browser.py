@@ -37,11 +37,13 @@ while (walker.nextNode()) {
 return [...new Set(weak)];
 """
 
-# Who reaches beyond the right edge of the screen.
+# Who reaches beyond the right edge of the screen, but for what is cut off with an ellipsis and the row of patterns.
 OVERFLOW = """
 const width = document.documentElement.clientWidth;
-if (document.documentElement.scrollWidth <= width) return [];
-return [...document.querySelectorAll("body *")].filter((e) => e.getBoundingClientRect().right > width + 1).slice(0, 5).map((e) => e.outerHTML.slice(0, 120));
+const isCut = (element) => element.closest("#patterns, .skip") || (element.parentElement && getComputedStyle(element.parentElement).textOverflow === "ellipsis");
+return [...document.querySelectorAll("body *")]
+  .filter((element) => element.checkVisibility() && !isCut(element) && element.getBoundingClientRect().right > width + 1)
+  .slice(0, 5).map((element) => element.outerHTML.slice(0, 120));
 """
 
 
@@ -136,9 +138,6 @@ class Browser:
 
     def shows(self, selector, *texts):
         self.wait(lambda: all(text in self.text(selector) for text in texts), f"{texts} in {selector}")
-
-    def shows_not(self, selector, text):
-        self.wait(lambda: text not in self.text(selector), f"{text!r} gone from {selector}")
 
     # Hands
 

@@ -194,6 +194,7 @@ def conflicts(browser, fleet, _):
 def creates_and_deletes(browser, fleet, _):
     """New keys do not write over old ones; deleting asks, and can be taken back."""
     pivot = fleet.servers[0]
+    write(pivot, "things/desk", "1")
     browser.open(f"{pivot.url}/#/keys?in=things/*")
     browser.click("#new")
     assert browser.find("#new-path").get_property("value") == "things/"
@@ -230,7 +231,9 @@ def keyboard(browser, fleet, _):
     requests.delete(f"{pivot.url}/things/*")
     for number in range(5):
         write(pivot, f"things/k{number}", f'{{"n":{number}}}')
+    write(pivot, "settings", "0")
     browser.open(pivot.url)
+    browser.shows("#list-count", "6 keys")
     browser.shows(row("things/k4"), "k4")
     browser.press("?")
     browser.shows("#help", "find keys")

@@ -172,6 +172,7 @@ export class KeyList {
     if (!this.#rows.length) this.#say(this.#source.text || !["**"].includes(this.#source.pattern) ? "Nothing matches." : "No keys yet. Press n to write the first one.");
     else this.#say(null);
     if (!this.#byPath.has(this.#active)) this.#active = null;
+    if (!this.#active && document.activeElement === this.box) this.move(1);
     this.render();
     if (this.#waiting.size) this.#plan();
   }
