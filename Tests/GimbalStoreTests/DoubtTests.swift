@@ -107,6 +107,11 @@ final class MortalEngine: StorageEngine {
         guard isAlive else { throw .failed(reason: "dead") }
         try engine.commit(batch)
     }
+    func stage(_ run: StagedRun) throws(StorageError) { try engine.stage(run) }
+    func stagedView() throws(StorageError) -> any StorageView { try engine.stagedView() }
+    func clearStaged() throws(StorageError) { try engine.clearStaged() }
+    func compactStaged() throws(StorageError) { try engine.compactStaged() }
+    func install(_ batch: StorageBatch) throws(StorageError) { try engine.install(batch) }
     func view() throws(StorageError) -> any StorageView { try engine.view() }
     var statistics: [(name: String, value: UInt64)] { [] }
     func close() {}

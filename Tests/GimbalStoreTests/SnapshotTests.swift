@@ -4,6 +4,7 @@ import GimbalSigning
 import GimbalStorage
 import GimbalStore
 import GimbalWire
+import Laws
 import Synchronization
 import Testing
 
@@ -46,7 +47,7 @@ struct SnapshotTests {
 
     @Test("random writes, restarts, lost messages, and a horizon that rises all the time", arguments: 0..<10)
     func randomHistories(seed: Int) async throws {
-        var random = SeededRandom(state: UInt64(seed))
+        var random = SeededRandom(seed: UInt64(seed))
         let world = try await World(retention: short)
         let loss = seed.isMultiple(of: 2) ? 0.05 : 0
         var members: [World.Member] = []
@@ -280,7 +281,7 @@ struct SnapshotTests {
 
     @Test("a flipped byte is refused and changes nothing", arguments: 0..<24)
     func flippedByte(seed: Int) async throws {
-        var random = SeededRandom(state: UInt64(seed))
+        var random = SeededRandom(seed: UInt64(seed))
         let world = try await World(retention: short)
         let pivot = try #require(world.pivot)
         for number in 0..<20 { try await set(pivot, "things/\(number % 12)", "\(number)") }
