@@ -257,8 +257,11 @@ final class Fleet: Sendable {
 /// Polls until a condition holds, generously: a test says what must happen, not how fast.
 func eventually(_ what: String, _ condition: () async throws -> Bool) async throws {
     let deadline = ContinuousClock.now + .seconds(30)
-    while ContinuousClock.now < deadline {
+    var polls = 0
+    // Time alone says nothing where other tests keep every thread busy: it has to have been asked often, too.
+    while ContinuousClock.now < deadline || polls < 300 {
         if (try? await condition()) == true { return }
+        polls += 1
         try await Task.sleep(for: .milliseconds(20))
     }
     try #require(Bool(false), "never happened: \(what)")
