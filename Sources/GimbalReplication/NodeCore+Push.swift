@@ -41,12 +41,13 @@ extension NodeCore {
         guard push == .idle, investigation == .none, record.isReady || readyTarget != nil else { return }
         let waiting = chain.filter { $0.firstSequence > offeredThrough }.prefix(Self.pushTargetDeltas)
         if let first = waiting.first, let last = waiting.last {
+            pushNumber += 1
             push = .inFlight(
                 from: first.firstSequence, through: last.lastSequence, receiptsThrough: receiptHead.sequence)
-            step.effects.append(.push(cursor, firstSequences: waiting.map(\.firstSequence)))
+            step.effects.append(.push(number: pushNumber, cursor, firstSequences: waiting.map(\.firstSequence)))
         } else if sealedThrough + 1 < writer.nextSequence {
             push = .sealing
-            step.effects.append(.seal(from: sealedThrough + 1))
+            step.effects.append(.seal)
         }
     }
 

@@ -66,6 +66,26 @@ extension NodeCore {
         _ operations: [PendingOperation], _ step: inout NodeStep, using random: inout some RandomNumberGenerator
     ) {
         guard investigation == .reissuing else { return }
+        writeAgain(operations, &step, using: &random)
+        step.effects.append(.follow(withOwnBodies: false))
+    }
+
+    /// Seals what is not sealed yet, for a pivot change. What is spoiled is written again first, by what is known until now: the
+    /// log of the pivot that is left says no more.
+    mutating func sealOutbox(
+        _ operations: [PendingOperation], _ step: inout NodeStep, using random: inout some RandomNumberGenerator
+    ) {
+        if isSpoiled {
+            writeAgain(operations, &step, using: &random)
+            appendSealed(step.added, &step)
+        } else {
+            appendSealed(operations.filter { $0.sequence > sealedThrough }, &step)
+        }
+    }
+
+    private mutating func writeAgain(
+        _ operations: [PendingOperation], _ step: inout NodeStep, using random: inout some RandomNumberGenerator
+    ) {
         let firstForeign = record.spoiledFrom
         // Removals come before additions of the same numbers: the store applies them in that order.
         step.removedPending += operations.map(\.sequence)
@@ -78,7 +98,6 @@ extension NodeCore {
         push = .idle
         offeredThrough = 0
         receiptsExpectedBy = nil
-        step.effects.append(.follow(withOwnBodies: false))
     }
 
     /// Gives operations that are taken out of the outbox new dots of a new incarnation, in their order.

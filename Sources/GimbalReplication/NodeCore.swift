@@ -21,6 +21,8 @@ public struct NodeCore: Sendable {
     /// Where the log ended when it said so: a pull that reaches it brings the receipts.
     var receiptsExpectedBy: Cursor?
     var push = PushState.idle
+    /// The last push has this number. An answer that comes late is none to a later push.
+    var pushNumber: UInt64 = 0
     /// The node serves once its base is here.
     var readyTarget: Cursor?
     /// Own deltas are pulled with their bodies up to here, because they are in doubt.
@@ -73,6 +75,8 @@ public struct NodeCore: Sendable {
     var receiptHead: Head { base.versionVector[replica] }
     /// Everything up to here is sealed.
     public var sealedThrough: UInt64 { chain.last?.lastSequence ?? receiptHead.sequence }
+    /// Whether the log holds operations of another under dots of this outbox.
+    public var isSpoiled: Bool { record.spoiledFrom > 0 }
     /// Operations whose receipt has not come. What the log holds under the names of spoiled ones is not their receipt.
     public var outboxCount: UInt64 {
         let first = record.spoiledFrom > 0 ? record.spoiledFrom : receiptHead.sequence + 1
@@ -95,13 +99,14 @@ public struct NodeCore: Sendable {
             case .joined(let place): join(place, &step)
             case .page(let page): apply(page, &step)
             case .seal(let operations): seal(operations, &step)
-            case .pushAnswered(let answer): settle(answer, &step)
-            case .pushFailed: push = .paused
+            case .pushAnswered(let answer, let number): if number == pushNumber { settle(answer, &step) }
+            case .pushFailed(let number): if number == pushNumber, case .inFlight = push { push = .paused }
+            case .pushInterrupted: push = .paused
             case .retryPush: if push == .paused { push = .idle }
             case .investigate(let until): investigate(until, &step)
             case .reissue(let operations): reissue(operations, &step, using: &random)
             case .snapshot(let snapshot, let pending): install(snapshot, pending, &step, using: &random)
-            case .sealOutbox(let operations): appendSealed(operations.filter { $0.sequence > sealedThrough }, &step)
+            case .sealOutbox(let operations): sealOutbox(operations, &step, using: &random)
             }
         }
         rebuildOverlays(&step)

@@ -7,11 +7,14 @@ public enum NodeInput: Sendable {
     /// The pivot admitted this node; its log ends at `place`, and the node serves once it is there.
     case joined(place: Cursor)
     case page(NodePage)
-    /// The operations that `NodeDirective.seal` asked for, consecutive from that sequence.
+    /// What `NodeDirective.seal` asked for: pending operations, consecutive from the first that is not sealed.
     case seal([PendingOperation])
-    case pushAnswered(Answer)
-    /// No answer came. What was sent is sent again byte for byte, when `retryPush` says so.
-    case pushFailed
+    /// The pivot's word on the push of this number.
+    case pushAnswered(Answer, push: UInt64)
+    /// No answer to the push of this number came. It is sent again byte for byte, when `retryPush` says so.
+    case pushFailed(push: UInt64)
+    /// The shell could not do what it was told. Nothing is sent until `retryPush` or `joined`.
+    case pushInterrupted
     case retryPush
     /// The log's end, asked after the doubt arose; own deltas are pulled with their bodies until there.
     case investigate(until: Cursor)
@@ -19,7 +22,8 @@ public enum NodeInput: Sendable {
     case reissue([PendingOperation])
     /// A snapshot that is staged, and everything pending, with its paths loaded from the snapshot. A step of its own.
     case snapshot(StagedSnapshot, [PendingOperation])
-    /// Everything pending: whatever is not sealed yet is sealed now, whether it can be sent or not.
+    /// Everything pending: whatever is not sealed yet is sealed now, whether it can be sent or not. With its paths loaded where
+    /// the node `isSpoiled`: it is written again first. A step of its own.
     case sealOutbox([PendingOperation])
 }
 
@@ -71,10 +75,10 @@ public enum NodeDirective: Sendable {
     case replaced
     /// The base has reached a place.
     case advanced(Cursor)
-    /// Load the pending operations from this sequence on and step with `.seal`.
-    case seal(from: UInt64)
-    /// Send these stored deltas, named by first sequence, with the cursor.
-    case push(Cursor, firstSequences: [UInt64])
+    /// Load the pending operations that are not sealed and step with `.seal`.
+    case seal
+    /// Send these stored deltas, named by first sequence, with the cursor, and come back with the number.
+    case push(number: UInt64, Cursor, firstSequences: [UInt64])
     /// Begin following the log again from the cursor; with the bodies of own deltas where they are in doubt.
     case follow(withOwnBodies: Bool)
     /// Ask for the log's end, then step with `.investigate`.

@@ -7,8 +7,8 @@ import Synchronization
 
 /// What a node's replication client has to do for it.
 public enum NodeCommand: Sendable {
-    /// Send this and deliver the answer, or that none came.
-    case push(PushRequest)
+    /// Send this and deliver the answer, or that none came, to the push of this number.
+    case push(PushRequest, number: UInt64)
     /// Follow the log from the cursor, anew.
     case follow(withOwnBodies: Bool)
     /// Ask for the log's end and deliver it.
@@ -359,7 +359,7 @@ public final class NodeSpace: SpaceStore {
     /// What came from the network is not lost with a commit that failed: the pivot is asked again.
     private func retry(_ inputs: [NodeInput]) {
         if inputs.contains(where: { if case .write = $0 { false } else { true } }) {
-            deliver(.pushFailed)
+            deliver(.pushInterrupted)
             commandSink.yield(.follow(withOwnBodies: writer.withLock { $0.core.isInvestigating }))
         }
     }
@@ -374,9 +374,9 @@ public final class NodeSpace: SpaceStore {
             case .publish(let paths): for listener in listeners.withLock({ $0 }) { listener(paths) }
             case .replaced: for listener in replaceListeners.withLock({ $0 }) { listener() }
             case .advanced(let cursor): wake(cursor)
-            case .seal(let first): seal(from: first)
+            case .seal: deliver(.seal([]))
             case .reissue: deliver(.reissue([]))
-            case .push(let cursor, let firstSequences): push(cursor, firstSequences)
+            case .push(let number, let cursor, let firstSequences): push(number, cursor, firstSequences)
             case .follow(let withOwnBodies): commandSink.yield(.follow(withOwnBodies: withOwnBodies))
             case .investigate: commandSink.yield(.investigate)
             case .fault(let fault):
@@ -416,21 +416,12 @@ public final class NodeSpace: SpaceStore {
         for waiter in reached { waiter.reached() }
     }
 
-    private func seal(from first: UInt64) {
-        do throws(StoreError) {
-            let operations = try SpaceLoader(view: engine).pending(from: first, byteLimit: Limits.hardMaximumDeltaBytes)
-            deliver(.seal(operations))
-        } catch {
-            deliver(.pushFailed)
-        }
-    }
-
-    private func push(_ cursor: Cursor, _ firstSequences: [UInt64]) {
+    private func push(_ number: UInt64, _ cursor: Cursor, _ firstSequences: [UInt64]) {
         do throws(StoreError) {
             let deltas = try writer.withLock { writer throws(StoreError) in try writer.sealedDeltas(firstSequences) }
-            commandSink.yield(.push(PushRequest(cursor: cursor, deltas: deltas)))
+            commandSink.yield(.push(PushRequest(cursor: cursor, deltas: deltas), number: number))
         } catch {
-            deliver(.pushFailed)
+            deliver(.pushInterrupted)
         }
     }
 }

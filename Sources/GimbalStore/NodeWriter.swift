@@ -44,6 +44,8 @@ struct NodeWriter: Sendable {
             case .page(var page):
                 page.ownDeltas = try ownDeltas(of: page)
                 inputs[index] = .page(page)
+            case .seal:
+                inputs[index] = .seal(try pending(from: core.sealedThrough + 1, byteLimit: Limits.hardMaximumDeltaBytes))
             case .reissue: inputs[index] = .reissue(try everythingPending)
             case .snapshot(let snapshot, _): inputs[index] = .snapshot(snapshot, try everythingPending)
             case .sealOutbox: inputs[index] = .sealOutbox(try everythingPending)
@@ -129,9 +131,13 @@ struct NodeWriter: Sendable {
 
     // MARK: Loading
 
-    /// Read in the step that needs it: what is written between a question and its answer would be forgotten.
     private var everythingPending: [PendingOperation] {
-        get throws(StoreError) { try SpaceLoader(view: engine).pending(from: 0, byteLimit: .max) }
+        get throws(StoreError) { try pending(from: 0, byteLimit: .max) }
+    }
+
+    /// Read in the step that needs it: what is written, or renamed, between a question and its answer would be forgotten.
+    private func pending(from first: UInt64, byteLimit: Int) throws(StoreError) -> [PendingOperation] {
+        try SpaceLoader(view: engine).pending(from: first, byteLimit: byteLimit)
     }
 
     private func load(_ inputs: [NodeInput]) throws(StoreError) -> NodeWorkingSet {
@@ -142,10 +148,11 @@ struct NodeWriter: Sendable {
             case .write(let request): if let path = request.path { paths.insert(path) }
             case .page(let page): collect(page, &paths, &sequences)
             case .reissue(let operations): paths.formUnion(operations.map(\.path))
+            case .sealOutbox(let operations): if core.isSpoiled { paths.formUnion(operations.map(\.path)) }
             case .snapshot(_, let operations):
                 paths.formUnion(operations.map(\.path))
                 paths.formUnion(try overlayPaths())
-            case .joined, .seal, .sealOutbox, .pushAnswered, .pushFailed, .retryPush, .investigate: break
+            case .joined, .seal, .pushAnswered, .pushFailed, .pushInterrupted, .retryPush, .investigate: break
             }
         }
         let own = try pending(sequences)

@@ -22,15 +22,20 @@ struct LateMessagesTests {
         return try Link.verified(bytes, node.space, world.pivotKey.author)
     }
 
-    private func nextPush(_ commands: inout AsyncStream<NodeCommand>.Iterator) async throws -> PushRequest {
+    private struct Push {
+        let request: PushRequest
+        let number: UInt64
+    }
+
+    private func nextPush(_ commands: inout AsyncStream<NodeCommand>.Iterator) async throws -> Push {
         while let command = await commands.next() {
-            if case .push(let request) = command { return request }
+            if case .push(let request, let number) = command { return Push(request: request, number: number) }
         }
         throw CancellationError()
     }
 
-    private func answer(_ request: PushRequest, of node: NodeSpace, in world: World) async throws -> Answer {
-        try #require(await Link.answer(to: request.encoded, of: node, in: world))
+    private func answer(_ push: Push, of node: NodeSpace, in world: World) async throws -> Answer {
+        try #require(await Link.answer(to: push.request.encoded, of: node, in: world))
     }
 
     /// A node that has the log so far.
@@ -78,25 +83,52 @@ struct LateMessagesTests {
         try await set(try #require(world.pivot), "things/0", "0")
         let foreign = try page(after: place, for: node, in: world)
         try await set(node, "things/1", "1")
-        node.deliver(.pushAnswered(try await answer(try await nextPush(&commands), of: node, in: world)))
+        let first = try await nextPush(&commands)
+        node.deliver(.pushAnswered(try await answer(first, of: node, in: world), push: first.number))
         try await set(node, "things/2", "2")
         let second = try await nextPush(&commands)
         // It is given up. In the new epoch everything is offered again, and the answer to that is slow.
-        node.deliver(.pushFailed)
+        node.deliver(.pushFailed(push: second.number))
         await node.apply(foreign)
         node.deliver(.retryPush)
         let all = try await nextPush(&commands)
-        #expect(all.deltas.count == 2)
+        #expect(all.request.deltas.count == 2)
         let slow = try await answer(all, of: node, in: world)
         #expect(slow.verdict == .head && slow.head.sequence == 1)
         // The request that was given up arrives, and both receipts come.
         #expect(try await answer(second, of: node, in: world).verdict == .accepted)
         await node.apply(try page(after: place + 1, for: node, in: world))
         #expect(node.outboxCount == 0)
-        node.deliver(.pushAnswered(slow))
+        node.deliver(.pushAnswered(slow, push: all.number))
         try await set(node, "things/3", "3")
         try #require(node.fault == nil)
         #expect(try await answer(try await nextPush(&commands), of: node, in: world).verdict == .accepted)
+        node.close()
+    }
+
+    @Test("an answer to what was sent before a snapshot is none to what was sent after it")
+    func answerBeforeSnapshot() async throws {
+        let world = try await World(retention: .shortest)
+        let node = try await node(in: world)
+        var commands = node.commands.makeAsyncIterator()
+        try await set(node, "things/1", "1")
+        let before = try await nextPush(&commands)
+        for number in 0..<30 { try await set(try #require(world.pivot), "settings", "\(number)") }
+        try await world.prune()
+        try await Link.takeSnapshot(into: node, of: world)
+        let after = try await nextPush(&commands)
+        #expect(before.request.deltas == after.request.deltas)
+        let accepted = try await answer(before, of: node, in: world)
+        let known = try await answer(after, of: node, in: world)
+        #expect(accepted.verdict == .accepted && known.verdict == .head)
+        node.deliver(.pushAnswered(accepted, push: before.number))
+        await node.apply(try page(after: node.cursor.position, for: node, in: world))
+        #expect(node.outboxCount == 0)
+        try await set(node, "things/2", "2")
+        node.deliver(.pushAnswered(known, push: after.number))
+        let next = try await nextPush(&commands)
+        #expect(try await answer(next, of: node, in: world).verdict == .accepted)
+        #expect(node.fault == nil)
         node.close()
     }
 }

@@ -36,7 +36,7 @@ final class Link: Sendable {
         for await command in node.commands {
             guard !Task.isCancelled else { return }
             switch command {
-            case .push(let request): await push(request)
+            case .push(let request, let number): await push(request, number)
             case .follow(let withOwnBodies): isInDoubt.withLock { $0 = withOwnBodies }
             case .investigate: if let pivot = world.pivot { node.deliver(.investigate(until: pivot.place)) }
             case .fault(let fault): faults.withLock { $0.append(fault) }
@@ -45,12 +45,12 @@ final class Link: Sendable {
         }
     }
 
-    private func push(_ request: PushRequest) async {
+    private func push(_ request: PushRequest, _ number: UInt64) async {
         let answer = isLost() ? nil : await Self.answer(to: request.encoded, of: node, in: world)
         if let answer, !isLost() {
-            node.deliver(.pushAnswered(answer))
+            node.deliver(.pushAnswered(answer, push: number))
         } else {
-            node.deliver(.pushFailed)
+            node.deliver(.pushFailed(push: number))
             try? await Task.sleep(for: .milliseconds(2))
             node.deliver(.retryPush)
         }
@@ -92,7 +92,8 @@ final class Link: Sendable {
                 if waiting.withLock({ $0 }) == 0 { position = node.cursor.position }
                 pivot.heard(node.author, position: node.cursor.position)
                 if case .gone = pivot.standing(of: node.cursor), !isLost() {
-                    try? await takeSnapshot(pivot)
+                    let isTaken = try? await Self.takeSnapshot(into: node, of: world) { [self] in isLost() }
+                    if isTaken == true { snapshotCount.withLock { $0 += 1 } }
                     continue
                 }
                 let own = isInDoubt.withLock { $0 } ? nil : node.replica
@@ -114,16 +115,23 @@ final class Link: Sendable {
     struct Cut: Error {}
 
     /// As ReplicationClient does.
-    private func takeSnapshot(_ pivot: PivotSpace) async throws {
+    ///
+    /// - Returns: whether it was installed.
+    @discardableResult
+    static func takeSnapshot(into node: NodeSpace, of world: World, isLost: () -> Bool = { false }) async throws -> Bool {
+        guard let pivot = world.pivot else { return false }
         let intake = try SnapshotIntake(node, from: world.pivotKey.author)
-        guard let (source, first) = try pivot.snapshot(try await intake.place) else { return try await intake.discard() }
+        guard let (source, first) = try pivot.snapshot(try await intake.place) else {
+            try await intake.discard()
+            return false
+        }
         defer { pivot.release(source) }
         var reader = first
         while let frame = try reader.next() {
             if isLost() { throw Cut() }
             try await intake.take(frame)
         }
-        if try await intake.finish() { snapshotCount.withLock { $0 += 1 } }
+        return try await intake.finish()
     }
 
     static func verified(_ bytes: [UInt8], _ space: SpaceID, _ pivot: AuthorID) throws -> NodePage {

@@ -109,6 +109,14 @@ final class World: Sendable {
         link?.stop()
     }
 
+    /// Waits until the log of the pivot is pruned up to its last entries.
+    func prune() async throws {
+        try await eventually("the horizon is at the log's end") { [self] in
+            guard let pivot else { return false }
+            return pivot.retentionStatus.horizon + 3 > pivot.place.position
+        }
+    }
+
     /// Waits until all outboxes are empty and every base is the pivot's state.
     func settle(_ members: [Member]) async throws {
         try await eventually("one state") { [self] in
@@ -169,6 +177,20 @@ final class UnclosedEngine: StorageEngine {
             if isClosed { throw .closed }
             try body(engine)
         }
+    }
+}
+
+extension RetentionOptions {
+    /// The newest entries alone stay whole, whoever is away.
+    static var shortest: RetentionOptions {
+        var options = RetentionOptions()
+        options.keptEntries = 3
+        options.mostEntries = 3
+        options.liveMilliseconds = 0
+        options.intervalMilliseconds = 5
+        options.snapshotMilliseconds = 100
+        options.entriesPerStep = 5
+        return options
     }
 }
 

@@ -97,14 +97,15 @@ struct NodeRuleTests {
     func offeredAgain() throws {
         var space = try SmallSpace()
         try space.writeAtNode("settings", "1")
-        let sent = try #require(space.node.outgoing).deltas.map(\.verified.sealed)
+        let push = try #require(space.node.outgoing)
+        let sent = push.deltas.map(\.verified.sealed)
         space.node.outgoing = nil
         let foreign = try space.delta(
             [(1, "things/1", .put(value: Array("1".utf8), created: .zero, observed: []))], incarnation: 99)
         #expect(try space.push(foreign).verdict == .accepted)
         let answer = Answer(
             space: SmallSpace.space, nonce: [1], verdict: .accepted, place: space.pivot.core.place, pivotMilliseconds: 0)
-        try space.stepNode(.pushAnswered(answer))
+        try space.stepNode(.pushAnswered(answer, push: push.number))
         #expect(space.node.outgoing == nil && space.node.core.outboxCount == 1)
         try space.pull()
         #expect(space.node.outgoing?.deltas.map(\.verified.sealed) == sent)
@@ -142,6 +143,40 @@ struct NodeRuleTests {
         #expect(space.node.core.outboxCount == 0)
         let live = space.pivot.disk.base.states[path]?.writes
         #expect(live?.map { $0.value.map { String(decoding: $0, as: UTF8.self) } } == ["2"])
+    }
+
+    @Test("an answer or a failure of another push than the last means nothing", arguments: [0, 2])
+    func otherPush(number: UInt64) throws {
+        var space = try SmallSpace()
+        try space.writeAtNode("settings", "1")
+        let push = try #require(space.node.outgoing)
+        #expect(push.number == 1)
+        let answer = Answer(
+            space: SmallSpace.space, nonce: [1], verdict: .malformed, place: space.pivot.core.place, pivotMilliseconds: 0)
+        try space.stepNode(.pushAnswered(answer, push: number))
+        try space.stepNode(.pushFailed(push: number))
+        #expect(space.node.faults.isEmpty)
+        try space.writeAtNode("settings", "2")
+        try space.pushFromNode()
+        guard case .seal? = space.node.takeErrands().last else { Issue.record("its answer lets the next one go"); return }
+    }
+
+    @Test("an outbox that is spoiled is sealed whole, under a new name")
+    func spoiledOutbox() throws {
+        var space = try SmallSpace()
+        let copy = try space.delta([(5, "things/2", .put(value: Array("8".utf8), created: .zero, observed: []))])
+        try space.writeAtNode("things/1", "1")
+        try space.writeAtNode("things/2", "2")
+        #expect(try space.push(copy).verdict == .accepted)
+        try space.pushFromNode()
+        try space.pull(withOwnBodies: true)
+        #expect(space.node.core.isSpoiled)
+        try space.writeAtNode("things/3", "3")
+        try space.stepNode(.sealOutbox([]))
+        let sealed = space.node.disk.sealed.values.map(\.link)
+        #expect(sealed.map(\.firstSequence).min() == 1 && space.node.core.sealedThrough == 3)
+        #expect(space.node.everythingPending.map(\.path.description) == ["things/1", "things/2", "things/3"])
+        #expect(space.node.core.replica.incarnation != 7 && !space.node.core.isSpoiled)
     }
 
     @Test("a crash between the mark and the re-issue seals nothing more under the spoiled name")

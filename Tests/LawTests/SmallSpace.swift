@@ -103,16 +103,16 @@ struct SmallSpace {
 
     /// Sends what is on its way up, and delivers the answer.
     mutating func pushFromNode() throws {
-        let (cursor, deltas) = try #require(node.outgoing)
+        let sent = try #require(node.outgoing)
         node.outgoing = nil
         let push = PivotPush(
-            token: 0, cursor: cursor, checkpointAtCursor: pivot.checkpoint(at: cursor.position), deltas: deltas)
+            token: 0, cursor: sent.cursor, checkpointAtCursor: pivot.checkpoint(at: sent.cursor.position), deltas: sent.deltas)
         let directives = try #require(try pivot.step([.push(push)], now: now, using: &random))
         for case .answerPush(_, let outcome) in directives {
             let answer = Answer(
                 space: Self.space, nonce: [1], verdict: outcome.verdict, head: outcome.head, place: pivot.core.place,
                 pivotMilliseconds: 0, detail: outcome.detail)
-            try stepNode(.pushAnswered(answer))
+            try stepNode(.pushAnswered(answer, push: sent.number))
         }
     }
 

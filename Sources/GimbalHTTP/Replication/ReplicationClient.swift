@@ -47,7 +47,7 @@ final class ReplicationClient: Service {
         for await command in node.commands {
             guard !Task.isCancelled else { return }
             switch command {
-            case .push(let request): Task { await push(request) }
+            case .push(let request, let number): Task { await push(request, number) }
             case .follow(let withOwnBodies):
                 isInDoubt.withLock { $0 = withOwnBodies }
                 following.withLock { $0?.cancel() }
@@ -60,14 +60,14 @@ final class ReplicationClient: Service {
         }
     }
 
-    private func push(_ request: PushRequest) async {
+    private func push(_ request: PushRequest, _ number: UInt64) async {
         do {
             let answer = try await connection.push(request)
             meter.answered(answer.verdict)
-            node.deliver(.pushAnswered(answer))
+            node.deliver(.pushAnswered(answer, push: number))
         } catch {
             logger.debug("push failed", metadata: ["error": "\(error)"])
-            node.deliver(.pushFailed)
+            node.deliver(.pushFailed(push: number))
             retryLater(after: .milliseconds(500))
         }
     }

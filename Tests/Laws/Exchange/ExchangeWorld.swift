@@ -13,7 +13,7 @@ struct ExchangeWorld {
     /// Writes that were answered, the pivot's records not counted.
     private(set) var writeCount = 0
     private var savedPivot: PivotServer.Disk?
-    private var latePushes: [(cursor: Cursor, deltas: [IncomingDelta])] = []
+    private var latePushes: [NodeServer.Push] = []
     private var stalePages: [Int: NodePage] = [:]
     private var clocks = Clocks()
     private var random: SeededRandom
@@ -135,7 +135,7 @@ struct ExchangeWorld {
         if !isCommitted, !inputs.isEmpty {
             // As the shell does: the stream begins again, and what came from the network is asked for again.
             nodes[number].beginStreamAgain()
-            try nodes[number].step([.pushFailed], now: clocks.now(number + 1), using: &random)
+            try nodes[number].step([.pushInterrupted], now: clocks.now(number + 1), using: &random)
         }
         try checkFaults(nodes[number])
     }
@@ -151,9 +151,7 @@ struct ExchangeWorld {
     private mutating func tend(_ number: Int, isPivotAway: Bool) throws(Violation) {
         for errand in nodes[number].takeErrands() {
             switch errand {
-            case .seal(let first):
-                let operations = nodes[number].everythingPending.filter { $0.sequence >= first }
-                try stepNode(number, [.seal(operations)])
+            case .seal: try stepNode(number, [.seal([])])
             case .reissue:
                 // What waits is a step of its own: the errand concerns everything that is on disk.
                 try stepNode(number, [])
@@ -182,28 +180,28 @@ struct ExchangeWorld {
         try tend(number, isPivotAway: fate == .lost)
         if nodes[number].outgoing == nil { try stepNode(number, [.retryPush]) }
         try tend(number, isPivotAway: fate == .lost)
-        guard let (cursor, deltas) = nodes[number].outgoing else { return }
+        guard let push = nodes[number].outgoing else { return }
         nodes[number].outgoing = nil
         var answer: Answer?
         switch fate {
-        case .delivered: answer = try receive(cursor, deltas)
+        case .delivered: answer = try receive(push)
         case .lost: break
-        case .late: latePushes.append((cursor, deltas))
-        case .answerLost: _ = try receive(cursor, deltas)
+        case .late: latePushes.append(push)
+        case .answerLost: _ = try receive(push)
         case .twice:
-            answer = try receive(cursor, deltas)
-            let second = try receive(cursor, deltas)
+            answer = try receive(push)
+            let second = try receive(push)
             if random.isDrawn(percent: 50) { answer = second }
         }
-        try stepNode(number, [answer.map { .pushAnswered($0) } ?? .pushFailed])
-        if fate == .delivered, let late = latePushes.popLast() { _ = try receive(late.cursor, late.deltas) }
+        try stepNode(number, [answer.map { .pushAnswered($0, push: push.number) } ?? .pushFailed(push: push.number)])
+        if fate == .delivered, let late = latePushes.popLast() { _ = try receive(late) }
     }
 
     /// What the pivot answers; nil when it could not store it.
-    private mutating func receive(_ cursor: Cursor, _ deltas: [IncomingDelta]) throws(Violation) -> Answer? {
-        let push = PivotPush(
-            token: 0, cursor: cursor, checkpointAtCursor: pivot.checkpoint(at: cursor.position), deltas: deltas)
-        guard let directives = try stepPivot([.push(push)]) else { return nil }
+    private mutating func receive(_ push: NodeServer.Push) throws(Violation) -> Answer? {
+        let input = PivotPush(
+            token: 0, cursor: push.cursor, checkpointAtCursor: pivot.checkpoint(at: push.cursor.position), deltas: push.deltas)
+        guard let directives = try stepPivot([.push(input)]) else { return nil }
         for case .answerPush(_, let outcome) in directives {
             return Answer(
                 space: pivot.disk.base.space, nonce: [1], verdict: outcome.verdict, head: outcome.head,

@@ -27,7 +27,14 @@ public struct NodeServer {
         public var path: Path
     }
 
-    public enum Errand { case seal(from: UInt64), investigate, reissue }
+    public enum Errand { case seal, investigate, reissue }
+
+    /// Read from disk when the core asked for it.
+    public struct Push {
+        public var number: UInt64
+        public var cursor: Cursor
+        public var deltas: [IncomingDelta]
+    }
 
     public let signer: FastSigner
     public private(set) var disk: Disk
@@ -36,8 +43,7 @@ public struct NodeServer {
     var failsNextCommit = false
     var waiting: [WriteRequest] = []
     public private(set) var errands: [Errand] = []
-    /// A push on its way, read from disk when the core asked for it.
-    public var outgoing: (cursor: Cursor, deltas: [IncomingDelta])?
+    public var outgoing: Push?
     private(set) var wantsOwnBodies = false
     /// Whether the pivot admitted it since the start.
     var isJoined = false
@@ -131,8 +137,9 @@ public struct NodeServer {
             case .commit, .publish, .advanced: break
             case .answerWrite(_, .success(let written)): try acknowledge(written, seen)
             case .answerWrite(_, .failure): break
-            case .seal(let first): errands.append(.seal(from: first))
-            case .push(let cursor, let firstSequences): outgoing = (cursor, try deltas(firstSequences))
+            case .seal: errands.append(.seal)
+            case .push(let number, let cursor, let firstSequences):
+                outgoing = Push(number: number, cursor: cursor, deltas: try deltas(firstSequences))
             case .follow(let withOwnBodies): wantsOwnBodies = withOwnBodies
             case .investigate: errands.append(.investigate)
             case .reissue: errands.append(.reissue)
@@ -163,7 +170,9 @@ public struct NodeServer {
                 }
             }
             return .page(page)
+        case .seal: return .seal(everythingPending.filter { $0.sequence > core.sealedThrough })
         case .reissue: return .reissue(everythingPending)
+        case .sealOutbox: return .sealOutbox(everythingPending)
         default: return input
         }
     }
@@ -189,7 +198,7 @@ public struct NodeServer {
                         sequences.formUnion(delta.header.firstSequence...delta.header.lastSequence)
                     }
                 }
-            case .reissue(let operations): paths.formUnion(operations.map(\.path))
+            case .reissue(let operations), .sealOutbox(let operations): paths.formUnion(operations.map(\.path))
             default: break
             }
         }
