@@ -161,6 +161,26 @@ struct NodeRuleTests {
         guard case .seal? = space.node.takeErrands().last else { Issue.record("its answer lets the next one go"); return }
     }
 
+    @Test("a snapshot that lacks what the base holds is not taken, also of a later epoch")
+    func poorSnapshot() throws {
+        var (space, page) = try spaceWithNews()
+        let poor = space.node.core.base
+        try space.pull()
+        let rich = space.node.core.base
+        for (base, isTaken) in [(poor, false), (rich, true)] {
+            let checkpoint = try space.changing(page) {
+                $0.epoch.number += 1
+                $0.position = base.position
+            }.checkpoint
+            let snapshot = StagedSnapshot(base: base, checkpoint: checkpoint, greatestLiveStamp: .zero)
+            try space.stepNode(.snapshot(snapshot, []))
+            #expect(space.node.faults == ["pivot-lost"], "of the first")
+            #expect(space.node.core.base.position == rich.position)
+            #expect((space.node.core.record.epoch == checkpoint.checkpoint.epoch) == isTaken)
+        }
+        #expect(space.node.core.fault == nil)
+    }
+
     @Test("an outbox that is spoiled is sealed whole, under a new name")
     func spoiledOutbox() throws {
         var space = try SmallSpace()
