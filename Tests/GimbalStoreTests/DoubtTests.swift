@@ -7,16 +7,6 @@ import Testing
 
 /// What the models in Specs/models/reissue.pml found about copied and rolled back folders, with the real stores.
 struct DoubtTests {
-    private func path(_ text: String) throws -> Path { try #require(Path(text)) }
-
-    private func set(_ store: any SpaceStore, _ path: String, _ value: String) async throws {
-        _ = try await store.write(.set(try self.path(path), value: Array(value.utf8))).get()
-    }
-
-    private func value(_ store: any SpaceStore, _ path: String) throws -> String? {
-        try store.visible(try self.path(path)).map { String(decoding: $0.value, as: UTF8.self) }
-    }
-
     @Test("a folder rolled back to an unsent write that was sent since, in one delta with a later one, does not write it again")
     func rollbackIntoADelta() async throws {
         let world = try await World()

@@ -10,16 +10,6 @@ import Testing
 
 /// The exchange of pivot and nodes under everything that goes wrong, with the real stores.
 struct ExchangeTests {
-    private func path(_ text: String) throws -> Path { try #require(Path(text)) }
-
-    private func set(_ store: any SpaceStore, _ path: String, _ value: String) async throws {
-        _ = try await store.write(.set(try self.path(path), value: Array(value.utf8))).get()
-    }
-
-    private func value(_ store: any SpaceStore, _ path: String) throws -> String? {
-        try store.visible(try self.path(path)).map { String(decoding: $0.value, as: UTF8.self) }
-    }
-
     @Test("pages that wait together are one commit, receipts and foreign writes of one key among them")
     func pagesThatWait() async throws {
         let world = try await World()

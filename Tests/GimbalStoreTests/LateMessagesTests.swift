@@ -9,12 +9,6 @@ import Testing
 /// What the model Specs/models/exchange.pml found about messages that come late: a node without a link, its messages carried by
 /// hand.
 struct LateMessagesTests {
-    private func path(_ text: String) throws -> Path { try #require(Path(text)) }
-
-    private func set(_ store: any SpaceStore, _ path: String, _ value: String) async throws {
-        _ = try await store.write(.set(try self.path(path), value: Array(value.utf8))).get()
-    }
-
     /// The log after a position, as it is now.
     private func page(after position: UInt64, for node: NodeSpace, in world: World) throws -> NodePage {
         let pivot = try #require(world.pivot)

@@ -11,16 +11,6 @@ import Testing
 /// A log that is pruned early, and nodes that fall behind it. One after the other: each has many threads.
 @Suite(.serialized)
 struct SnapshotTests {
-    private func path(_ text: String) throws -> Path { try #require(Path(text)) }
-
-    private func set(_ store: any SpaceStore, _ path: String, _ value: String) async throws {
-        _ = try await store.write(.set(try self.path(path), value: Array(value.utf8))).get()
-    }
-
-    private func value(_ store: any SpaceStore, _ path: String) throws -> String? {
-        try store.visible(try self.path(path)).map { String(decoding: $0.value, as: UTF8.self) }
-    }
-
     private func snapshots(of member: World.Member) -> Int {
         member.link.withLock { $0?.snapshotCount.withLock { $0 } } ?? 0
     }
