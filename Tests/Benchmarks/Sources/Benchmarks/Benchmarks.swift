@@ -1,8 +1,8 @@
 import ArgumentParser
 import Foundation
 
-/// Measures the first six promises of the design's table, subscriptions and a fleet, and prints them as a Markdown table. It only measures: a promise
-/// that is not kept does not fail the run, a wrong answer does.
+/// Measures the first six promises of the design's table, subscriptions, a fleet and a large space, and prints them as a
+/// Markdown table. It only measures: a promise that is not kept does not fail the run, a wrong answer does.
 @main
 struct Benchmarks: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -10,7 +10,7 @@ struct Benchmarks: ParsableCommand {
         abstract: "Measures pivot and node against Redis, nginx and a bare SwiftNIO server.",
         discussion: """
             Rows: 1 durable POST, 2 GET, 3 node read with sync-on-read, 4 write to second node, 5 pivot ingest, 6 first sync, \
-            7 subscriptions, 8 a fleet of 200 nodes. \
+            7 subscriptions, 8 a fleet of 200 nodes, 9 very many keys in one space (--full: 1,000,000). \
             The table goes to standard output, progress to standard error. Needs redis-server and nginx (apt-get install).
             """)
 
@@ -39,15 +39,15 @@ struct Benchmarks: ParsableCommand {
     var peerLoops: Int?
 
     @Option(help: "Which rows to measure, such as 1,2,5.")
-    var only = "1,2,3,4,5,6,7,8"
+    var only = "1,2,3,4,5,6,7,8,9"
 
     @Option(help: "Where the temporary folder is made; its file system must be a real disk's.")
     var folder = "/tmp"
 
     func validate() throws {
-        let knownRows = Set(1...8)
+        let knownRows = Set(1...9)
         guard !rowNumbers.isEmpty, rowNumbers.allSatisfy(knownRows.contains) else {
-            throw ValidationError("--only takes numbers from 1 to 8, separated by commas.")
+            throw ValidationError("--only takes numbers from 1 to 9, separated by commas.")
         }
         for number in [keys, syncKeys, rounds, peerLoops].compactMap({ $0 }) where number < 1 {
             throw ValidationError("Counts are at least 1.")
@@ -104,7 +104,8 @@ struct Benchmarks: ParsableCommand {
             case 5: try IngestRow().measure(run)
             case 6: try FirstSyncRow().measure(run)
             case 7: try SubscriptionRow().measure(run)
-            default: try FleetRow().measure(run)
+            case 8: try FleetRow().measure(run)
+            default: try LargeRow().measure(run)
             }
         }
     }

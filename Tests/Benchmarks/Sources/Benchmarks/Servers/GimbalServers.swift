@@ -13,12 +13,14 @@ struct GimbalServers {
     }
 
     /// Does not wait for the node to be ready: that is part of what some rows measure.
-    func node(pivotPort: UInt16, name: String) throws -> ListeningServer {
+    ///
+    /// - Parameter data: a folder that outlives this start; a new one if nil.
+    func node(pivotPort: UInt16, name: String, data: String? = nil) throws -> ListeningServer {
         try ListeningServer(
             bench, name: "node-\(name)", program: "\(binaries)/node",
             arguments: [
                 "--pivot", "http://127.0.0.1:\(pivotPort)", "--listen", "127.0.0.1:0", "--data",
-                try bench.makeFolder("node-\(name)"),
+                try data ?? bench.makeFolder("node-\(name)"),
             ])
     }
 
