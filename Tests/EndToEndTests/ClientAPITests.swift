@@ -62,6 +62,31 @@ struct ClientAPITests {
         #expect(items?.compactMap { $0["path"] as? String } == paths)
     }
 
+    @Test("pages of a list that changes meanwhile: nothing twice, nothing that is gone, values as they are now")
+    func pagesOfAChangingList() async throws {
+        let fleet = try await Fleet(nodes: 0)
+        let server = fleet.pivot
+        for number in 0..<30 { try await server.set("things/n\(number)", "\(number)") }
+        func page(_ cursor: String?) async throws -> (paths: [String], values: String, next: String?) {
+            let answer = try await server.send(.GET, "/things/*?limit=10" + (cursor.map { "&cursor=\($0)" } ?? ""))
+            let items = try #require(try JSONSerialization.jsonObject(with: Data(answer.body.utf8)) as? [[String: Any]])
+            return (items.compactMap { $0["path"] as? String }, answer.body, answer.headers.first(name: "Gimbal-Cursor"))
+        }
+        let first = try await page(nil)
+        #expect(first.paths.first == "things/n29" && first.paths.count == 10)
+        try await server.delete("things/n15")
+        try await server.set("things/n14", "\"changed\"")
+        try await server.set("things/new", "1")
+        let second = try await page(first.next)
+        #expect(second.paths == [19, 18, 17, 16, 14, 13, 12, 11, 10].map { "things/n\($0)" })
+        #expect(second.values.contains("\"changed\""))
+        #expect(try await page(first.next).paths == second.paths, "a page may be asked for again")
+        let third = try await page(second.next)
+        #expect(third.paths == (0..<10).reversed().map { "things/n\($0)" } && third.next == nil)
+        #expect(try await page(nil).paths.first == "things/new")
+        #expect(try await page("\(String(UInt64.max, radix: 16)).things/none").paths.first == "things/new", "any place")
+    }
+
     @Test("pipelined requests of both kinds are answered in their order on one connection")
     func pipelining() async throws {
         let fleet = try await Fleet(nodes: 0)

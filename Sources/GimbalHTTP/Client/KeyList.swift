@@ -48,38 +48,62 @@ struct KeyList: Sendable {
     }
 
     private let host: SpaceHost
-    private let keys: [KeyPlace]
+    private let keys: ArraySlice<KeyPlace>
     /// Where the next page begins; nil when this is the last one.
     let next: KeyPlace?
     /// How many keys there are on all pages.
     let total: Int
 
-    /// - Parameter text: a part of the path, upper or lower case; nil for all that match the pattern.
+    /// - Parameters:
+    ///   - text: a part of the path, upper or lower case; nil for all that match the pattern.
+    ///   - ahead: where what is found beyond the page is left for the next one.
     init(
-        _ pattern: Pattern, containing text: String? = nil, in host: SpaceHost, limit: Int?, after: KeyPlace?
+        _ pattern: Pattern, containing text: String? = nil, in host: SpaceHost, limit: Int?, after: KeyPlace?, _ ahead: ListAhead
     ) throws(StoreError) {
+        self.host = host
+        func question(_ after: KeyPlace) -> ListAhead.Question { .init(pattern: pattern, part: text, after: after) }
+        let known = after.flatMap { after in limit.flatMap { ahead.find(question(after), limit: $0) } }
+        var rest: ListAhead.Rest
+        if let known {
+            rest = known
+        } else {
+            rest = try Self.scan(pattern, containing: text, in: host, limit: limit, after: after)
+        }
+        total = rest.total
+        guard let limit, rest.keys.count > limit else {
+            (keys, next) = (rest.keys, nil)
+            return
+        }
+        keys = rest.keys.prefix(limit)
+        next = keys.last
+        rest.keys = rest.keys.dropFirst(limit)
+        if let next { ahead.keep(rest, for: question(next)) }
+    }
+
+    /// The first keys after a place: with a limit, no more than a few pages are ever held.
+    private static func scan(
+        _ pattern: Pattern, containing text: String?, in host: SpaceHost, limit: Int?, after: KeyPlace?
+    ) throws(StoreError) -> ListAhead.Rest {
         var found: [KeyPlace] = []
         var total = 0
-        let wanted = text.map { $0.utf8.map(Self.lowercased) }
-        // With a limit, no more than a few pages are ever held: what cannot be on this one is dropped on the way.
-        let capacity = limit.map { max($0 + 1, 1024) * 2 } ?? .max
+        var isWhole = true
+        let wanted = text.map { $0.utf8.map(lowercased) }
+        let depth = limit.map(ListAhead.depth) ?? .max
+        func cut() {
+            found.sort()
+            guard found.count > depth else { return }
+            found.removeSubrange(depth...)
+            isWhole = false
+        }
         try host.scan(pattern) { entry in
-            if let wanted, !Self.contains(entry.path.bytes, wanted) { return }
+            if let wanted, !contains(entry.path.bytes, wanted) { return }
             total += 1
             let key = KeyPlace(entry)
             if after.map({ $0 < key }) ?? true { found.append(key) }
-            if found.count >= capacity, let limit { Self.cut(&found, to: limit + 1) }
+            if found.count / 2 >= depth { cut() }
         }
-        found.sort()
-        if let limit, found.count > limit {
-            found.removeSubrange(limit...)
-            next = found.last
-        } else {
-            next = nil
-        }
-        keys = found
-        self.total = total
-        self.host = host
+        cut()
+        return ListAhead.Rest(keys: found[...], isWhole: isWhole, total: total)
     }
 
     /// Paths have no letters but those of ASCII.
@@ -96,11 +120,6 @@ struct KeyList: Sendable {
             if matched == wanted.count { return true }
         }
         return false
-    }
-
-    private static func cut(_ found: inout [KeyPlace], to count: Int) {
-        found.sort()
-        found.removeSubrange(count...)
     }
 
     func write(to writer: inout any ResponseBodyWriter) async throws {

@@ -22,7 +22,7 @@ extension KeyService {
             if await refresh(home, preference) == .local { freshness = .local }
         }
         if freshness == .local, preference == .latest { return .failure(Self.pivotAway) }
-        return .success((try KeyList(pattern, containing: part, in: host, limit: limit, after: after), freshness))
+        return .success((try KeyList(pattern, containing: part, in: host, limit: limit, after: after, ahead), freshness))
     }
 
     /// Brings the copy up to date, within the deadline.

@@ -44,6 +44,7 @@ struct KeyService: Sendable {
     let host: SpaceHost
     /// How long a read waits for its pivot.
     let readDeadline: TimeAmount
+    let ahead = ListAhead()
 
     static let maximumBodyBytes = Limits.hardMaximumValueBytes
 
