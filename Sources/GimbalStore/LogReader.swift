@@ -23,20 +23,6 @@ struct LogReader: Sendable {
         return try decoding("checkpoint \(position)") { () throws(WireError) in try Checkpoint(decoding: bytes) }
     }
 
-    /// The first position whose entry is kept; nil for an empty log.
-    var firstPosition: UInt64? {
-        get throws(StoreError) {
-            var first: UInt64?
-            try storing { () throws(StorageError) in
-                try engine.scan(.log, from: [], until: nil) { key, _ throws(StorageError) in
-                    first = RecordKey.number(from: key)
-                    return false
-                }
-            }
-            return first
-        }
-    }
-
     /// Entries after a position, about `Page.targetBytes` of them, up to the end of a commit. Nil at the log's end, and where
     /// what follows is pruned.
     func stretch(

@@ -262,9 +262,6 @@ public final class NodeSpace: SpaceStore {
 
     public var statistics: [String: UInt64] { engine.statisticsByName }
 
-    /// First position of the log whose entry is kept here; nil while there is none.
-    public func logBegin() throws(StoreError) -> UInt64? { try LogReader(engine: engine).firstPosition }
-
     /// Keys with concurrent writes in the base; nil until they are counted, which the first call begins.
     public var siblingCount: Int? { census.count(in: engine) }
 

@@ -186,9 +186,6 @@ public final class PivotSpace: SpaceStore {
 
     public var statistics: [String: UInt64] { engine.statisticsByName }
 
-    /// First position of the log whose entry is kept; nil while it is empty.
-    public func logBegin() throws(StoreError) -> UInt64? { try log.firstPosition }
-
     /// Keys with concurrent writes; nil until they are counted, which the first call begins.
     public var siblingCount: Int? { census.count(in: engine) }
 

@@ -79,7 +79,11 @@ def check(fleet):
     assert grown(1, "gimbal_commit_seconds_count") >= 1 and grown(0, "gimbal_fsync_seconds_count") >= 1
     for index in (0, 1):
         assert grown(index, "gimbal_push_verdicts_total", verdict="accepted") >= 1
-    assert all(value(families, "gimbal_log_horizon") >= 1 for families in after)
+    assert all(value(families, "gimbal_log_horizon") == 1 for families in after), "nothing is pruned yet"
+    # Bytes are counted with the next round of the pruning.
+    for name in ("gimbal_log_bytes", "gimbal_log_proof_entries"):
+        assert all(value(families, name) >= 0 for families in after)
+    assert value(after[0], "gimbal_snapshot_readers") == 0
     assert value(after[0], "gimbal_node_connected") == 2
     assert value(after[0], "gimbal_node_lag_entries") == 0
     skews = after[0]["gimbal_node_clock_skew_seconds"].samples

@@ -26,7 +26,11 @@ struct SpaceFigures {
         let labels: MetricLabels = ["space": pivot.space.label]
         describe(pivot.space, role: "pivot", pivot.author, isReady: true, to: &page)
         page.set(.logPosition, labels, Double(pivot.place.position))
-        if let begin = try? pivot.logBegin() { page.set(.logHorizon, labels, Double(begin)) }
+        let kept = pivot.retentionStatus
+        page.set(.logHorizon, labels, Double(kept.horizon))
+        page.set(.logBytes, labels, Double(kept.bytes))
+        page.set(.logProofs, labels, Double(kept.retained))
+        page.set(.snapshotReaders, labels, Double(kept.snapshotReaders))
         page.set(.members, labels, Double(pivot.records.members.count))
         if let count = pivot.siblingCount { page.set(.siblings, labels, Double(count)) }
         write(pivot.statistics, labels, to: &page)
@@ -43,7 +47,10 @@ struct SpaceFigures {
         let labels: MetricLabels = ["space": node.space.label]
         describe(node.space, role: "node", node.author, isReady: node.isReady, to: &page)
         page.set(.logPosition, labels, Double(node.cursor.position))
-        if let begin = try? node.logBegin() { page.set(.logHorizon, labels, Double(begin)) }
+        let kept = node.retentionStatus
+        page.set(.logHorizon, labels, Double(kept.horizon))
+        page.set(.logBytes, labels, Double(kept.bytes))
+        page.set(.logProofs, labels, Double(kept.retained))
         page.set(.members, labels, Double(node.records.members.count))
         if let count = node.siblingCount { page.set(.siblings, labels, Double(count)) }
         page.set(.outbox, labels, Double(node.outboxCount))

@@ -159,6 +159,10 @@ struct PivotRoutes: Sendable {
         guard let (source, first) = try await Self.reading({ try pivot.snapshot(place) }) else {
             return answer(.gone, to: signature, status: .gone, detail: "this snapshot is not here any more: begin anew")
         }
+        let position = source.checkpoint.position
+        logger.notice(
+            "a node takes a snapshot",
+            metadata: ["author": "\(signature.author)", "at": "\(position)", "again": "\(place != nil)"])
         return Response(
             status: .ok, headers: [.contentType: ReplicationPath.streamContentType],
             body: ResponseBody { writer in
