@@ -60,6 +60,7 @@ def check(fleet):
     requests.put(f"{first.url}/things/1", data="1", timeout=10)
     at_once = scrape(first)
     fleet.wait_until_quiet_of("things/4")
+    fleet.wait_until_quiet()
     after = [scrape(server) for server in fleet.servers]
 
     def grown(index, name, **labels):
