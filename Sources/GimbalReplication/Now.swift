@@ -1,11 +1,17 @@
 /// Two clocks read at once: one that people set and one that never jumps. Milliseconds both.
 public struct Now: Hashable, Sendable {
-    public var wallMilliseconds: UInt64
+    public let wallMilliseconds: UInt64
     /// From any start; only differences mean something.
-    public var steadyMilliseconds: UInt64
+    public let steadyMilliseconds: UInt64
 
+    /// The beginning of the year 2200. The range of stamps ends in 2262, and what was written with its last one nobody can
+    /// ever overwrite.
+    public static let latestWallMilliseconds: UInt64 = 7_258_118_400_000
+
+    /// - Parameter wallMilliseconds: a clock that is beyond `latestWallMilliseconds` is broken, and read as one that was never
+    ///   set.
     public init(wallMilliseconds: UInt64, steadyMilliseconds: UInt64) {
-        self.wallMilliseconds = wallMilliseconds
+        self.wallMilliseconds = wallMilliseconds <= Self.latestWallMilliseconds ? wallMilliseconds : 0
         self.steadyMilliseconds = steadyMilliseconds
     }
 }

@@ -198,6 +198,7 @@ public struct PivotCore: Sendable {
         for request in requests {
             do throws(WriteFailure) {
                 try checkScope(request)
+                guard base.hasCaps else { throw .clockExhausted }
                 let composed = try writer.compose(
                     request.action, state: request.path.flatMap { view[$0] }, wallMilliseconds: wallMilliseconds,
                     limits: base.records.settings.limits)
@@ -256,6 +257,7 @@ public struct PivotCore: Sendable {
         guard contains(push.cursor, checkpoint: push.checkpointAtCursor, horizon: push.horizon) else {
             return outcome(.refill, "this log does not contain the cursor \(push.cursor)")
         }
+        guard base.hasCaps else { return outcome(.malformed, WriteFailure.clockExhausted.rawValue) }
         for delta in push.deltas {
             let header = delta.header
             guard header.space == base.space else { return outcome(.wrongSpace, "a delta of space \(header.space)") }

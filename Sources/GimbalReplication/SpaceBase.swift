@@ -43,6 +43,9 @@ public struct SpaceBase: Sendable {
         return max(allowed, greatestStamp.successor)
     }
 
+    /// False once a cap was the last stamp of all: another could not lie beyond it, and no node would take it.
+    var hasCaps: Bool { greatestStamp < .greatest }
+
     /// Whether everything that the delta observes of other replicas is covered.
     func coversObserved(of header: DeltaHeader) -> Bool {
         header.observed.allSatisfy { versionVector[$0.replica].sequence >= $0.greatestSequence }

@@ -52,6 +52,8 @@ public struct SpaceSettings: Hashable, Sendable {
     /// Which paths are in the space; grows only.
     public var patterns: [Pattern] = []
     public var maxClockAheadMilliseconds: UInt64 = 30_000
+    /// A year: more would bring stamps near the end of their range.
+    public static let hardMaximumClockAheadMilliseconds: Int64 = 366 * 86_400_000
     /// Which operation kinds may be used.
     public var formatLevel: Int64 = 1
     public var limits = Limits()
@@ -62,7 +64,9 @@ public struct SpaceSettings: Hashable, Sendable {
     public init?(json: [UInt8]) {
         guard let value = try? JSONValue(parsing: json), let patterns = value["patterns"]?.array else { return nil }
         self.patterns = patterns.compactMap { $0.string.flatMap { Pattern($0) } }
-        if let ahead = value["maxClockAhead"]?.integer, ahead >= 0 { maxClockAheadMilliseconds = UInt64(ahead) }
+        if let ahead = value["maxClockAhead"]?.integer, ahead >= 0 {
+            maxClockAheadMilliseconds = UInt64(min(ahead, Self.hardMaximumClockAheadMilliseconds))
+        }
         if let level = value["formatLevel"]?.integer { formatLevel = level }
         if let bytes = value["valueBytes"]?.integer, (1...Int64(Limits.hardMaximumValueBytes)).contains(bytes) {
             limits.valueBytes = Int(bytes)

@@ -122,7 +122,7 @@ struct PivotRuleTests {
     @Test("lesson 4: a cap keeps a clock that is ahead near the pivot's time; who has seen the value can overwrite it")
     func caps() throws {
         var space = try SmallSpace()
-        space.now.wallMilliseconds += 1000
+        space.now = Now(wallMilliseconds: space.now.wallMilliseconds + 1000, steadyMilliseconds: 0)
         _ = try space.push(space.delta([assign(365 * 86_400)]))
         let ahead = try #require(space.pivot.disk.log.last).entry.cap
         let path = try #require(Path("settings"))
@@ -158,5 +158,49 @@ struct PivotRuleTests {
         #expect(epochs.map(\.epoch.number) == [1, 2])
         #expect(epochs.map(\.firstPosition) == [1, 3])
         #expect(!replicas.contains(try #require(space.pivot.disk.log.last).delta.header.replica))
+    }
+
+    @Test("a wall clock beyond the year 2200 counts as none: stamps go on from the last, and nothing is out of reach for ever")
+    func brokenClock() throws {
+        var space = try SmallSpace()
+        let wall = space.now.wallMilliseconds
+        space.now = Now(wallMilliseconds: .max / 2, steadyMilliseconds: 5)
+        #expect(try space.push(space.delta([assign(1)], incarnation: 99)).verdict == .accepted)
+        try space.writeAtNode("settings", "2")
+        try space.pushFromNode()
+        try space.pull()
+        #expect(space.node.faults.isEmpty && space.node.core.outboxCount == 0)
+        #expect(space.pivot.disk.record.clock.milliseconds < wall + 60_000)
+        space.now = Now(wallMilliseconds: wall + 10, steadyMilliseconds: 10)
+        #expect(try space.push(space.delta([assign(2)], incarnation: 99)).verdict == .accepted)
+        try space.pull()
+        #expect(space.node.core.cursor == space.pivot.core.place && space.node.faults.isEmpty)
+    }
+
+    @Test("where the range of stamps is used up nothing is taken that no node could take")
+    func exhausted() throws {
+        let space = try SmallSpace()
+        var core = PivotCore(
+            base: SpaceBase(space: SmallSpace.space, greatestStamp: .greatest), record: PivotRecord(),
+            signer: space.pivotSigner, primitives: FastPrimitives())
+        var random = SeededRandom(seed: 1)
+        let write = WriteRequest(token: 7, action: .record(SpaceRecords.settingsPath, value: SpaceSettings().json))
+        let push = PivotPush(token: 8, cursor: .start, checkpointAtCursor: nil, deltas: [try space.delta([assign(1)])])
+        let states = WorkingSet([SpaceRecords.settingsPath: nil])
+        let directives = core.step([.write(write), .push(push)], states: states, now: space.now, using: &random)
+        #expect(directives.count == 2)
+        for directive in directives {
+            switch directive {
+            case .answerWrite(let token, let result): #expect(token == 7 && result == .failure(.clockExhausted))
+            case .answerPush(let token, let outcome): #expect(token == 8 && outcome.detail == "clock-exhausted")
+            case .commit, .publish: Issue.record("something was taken")
+            }
+        }
+    }
+
+    @Test("a space cannot allow clocks to be so far ahead that stamps come near their end")
+    func clockAllowance() {
+        let settings = SpaceSettings(json: Array(#"{"patterns":["*"],"maxClockAhead":9000000000000}"#.utf8))
+        #expect(settings?.maxClockAheadMilliseconds == 366 * 86_400_000)
     }
 }
