@@ -7,9 +7,9 @@ import GimbalStore
 import GimbalWire
 import Synchronization
 
-/// Snapshots, up to the node that takes them. Bytes that begin with a head are a snapshot as they are. Any others are a script: of
-/// a space's history, and of edits to its snapshot. What a node takes is the state that the pivot signed, and what it refuses
-/// leaves nothing behind.
+/// Snapshots, up to the node that takes them. Bytes that begin with a head are a snapshot as they are. Any others are a
+/// script of edits to the snapshot of a space whose history was drawn. What a node takes is the state that the pivot signed,
+/// and what it refuses leaves nothing behind.
 enum SnapshotProperties {
     static func check(_ bytes: [UInt8]) {
         let items = items(of: bytes)
@@ -44,7 +44,7 @@ enum SnapshotProperties {
 
     private static func checkEdited(_ bytes: [UInt8]) {
         var script = Script(bytes)
-        let world = SnapshotWorld.of(history: script.take(1 + script.below(48)))
+        let world = SnapshotWorld.of(number: script.below(SnapshotWorld.count))
         var edits = SnapshotEdits(world.items)
         let itemsPerFrame = 1 + script.below(16)
         while !script.isAtEnd, edits.count < 8 { edits.edit(&script) }
@@ -66,13 +66,9 @@ enum SnapshotProperties {
 
     /// Scripts, and snapshots as they are.
     static var seeds: [[UInt8]] {
-        let histories: [[UInt8]] = [
-            [0], [1], Array(0...11), Array((0..<40).map { UInt8($0 * 7 & 0xff) }), [1] + (0..<40).map { UInt8($0 * 11 & 0xff) },
-        ]
-        let scripts = histories.enumerated().map { index, history in
-            [UInt8(history.count - 1)] + history + [3, UInt8(index), 2, 9, 1]
-        }
-        return scripts + histories.map { Array(SnapshotWorld.of(history: $0).items.joined()) }
+        let edits: [[UInt8]] = [[0, 4, 9, 200, 3], [3, 6, 2, 2, 7], [1, 1, 3, 2, 7], [2, 5, 9, 0, 3], [7, 0, 8, 1, 1, 0, 0]]
+        let scripts = edits.enumerated().map { index, edit in [UInt8(index * 12), 2] + edit }
+        return scripts + [0, 1, 20, 41].map { Array(SnapshotWorld.of(number: $0).items.joined()) }
     }
 }
 

@@ -12,21 +12,25 @@ struct SnapshotWorld: Sendable {
     let items: [[UInt8]]
     let taken: TakenSnapshot
 
-    private static let known = Mutex<[[UInt8]: SnapshotWorld]>([:])
+    static let count = 64
+    /// Each is made once: inputs differ in what is done to the snapshot, and a history costs as much as many of them.
+    private static let known = Mutex<[Int: SnapshotWorld]>([:])
 
-    /// Those that were made before are kept: most inputs differ in what comes after the history.
-    static func of(history: [UInt8]) -> SnapshotWorld {
-        if let world = known.withLock({ $0[history] }) { return world }
+    static func of(number: Int) -> SnapshotWorld {
+        if let world = known.withLock({ $0[number] }) { return world }
         do {
-            let world = try SnapshotWorld(history)
-            known.withLock { known in
-                if known.count >= 128 { known = [:] }
-                known[history] = world
-            }
+            let world = try SnapshotWorld(history(number))
+            known.withLock { $0[number] = world }
             return world
         } catch {
             fatalError("an engine in memory does not fail: \(error)")
         }
+    }
+
+    /// A script: the same for the same number. They grow longer; of two neighbours one is pruned.
+    private static func history(_ number: Int) -> [UInt8] {
+        var random = ScriptRandom(seed: UInt64(number))
+        return [UInt8(number & 1)] + (0..<number).map { _ in UInt8.random(in: 0...255, using: &random) }
     }
 
     private init(_ history: [UInt8]) throws {
