@@ -18,7 +18,7 @@ extension ExportSamplesTests {
             let follower = try engine.load([Array("follower/".utf8) + fixture.nodeKey.author.bytes], from: .metadata)[0]
             return follower != nil && pivot.retentionStatus.horizon + 3 > pivot.place.position
         }
-        let frames = try frames(of: pivot)
+        let frames = try pivot.snapshotFrames()
         pivot.close()
         try samples.add("stored-retention", metadata: "retention", of: engine)
         try engine.scan(.metadata, from: Array("follower/".utf8), until: Array("follower0".utf8)) {
@@ -37,15 +37,6 @@ extension ExportSamplesTests {
         options.snapshotFrameBytes = 1000
         options.stagedChunkBytes = 2000
         return options
-    }
-
-    private func frames(of pivot: PivotSpace) throws -> [[UInt8]] {
-        let (source, first) = try #require(try pivot.snapshot(nil))
-        defer { pivot.release(source) }
-        var reader = first
-        var frames: [[UInt8]] = []
-        while let frame = try reader.next() { frames.append(frame) }
-        return frames
     }
 
     private func addItems(of frames: [[UInt8]], _ samples: inout Samples) throws {
