@@ -7,7 +7,7 @@ DOCUMENTED = GimbalCRDT GimbalWire GimbalSigning GimbalReplication GimbalStorage
 PACKAGES = librocksdb-dev libsodium-dev pkg-config curl python3-venv spin gcc libc6-dev
 BROWSER_PACKAGES = chromium chromium-driver
 
-.PHONY: demo test test-core laws mutation fuzz models clients browser build bench docs examples format lint install packages browser-packages clean
+.PHONY: demo test test-core interop laws mutation fuzz models clients browser build bench docs examples format lint install packages browser-packages clean
 
 build: packages
 	swift build $(SWIFT_FLAGS)
@@ -38,7 +38,9 @@ test: packages browser-packages lint
 	Fuzz/run.sh 2
 	Tests/Browser/run.sh $(BINARIES)
 	swift test $(SWIFT_FLAGS) --skip-build --skip EndToEndTests --skip GimbalStoreTests
-	swift test $(SWIFT_FLAGS) --skip-build --filter GimbalStoreTests
+	rm -rf .build/samples
+	GIMBAL_SAMPLES=$(CURDIR)/.build/samples swift test $(SWIFT_FLAGS) --skip-build --filter GimbalStoreTests
+	Tests/Interop/run.sh .build/samples
 	swift test $(SWIFT_FLAGS) --skip-build --filter EndToEndTests
 
 # The Promela models: searched in full, and every planted fault found. About a minute; Specs/README.md says what they claim.
@@ -56,6 +58,13 @@ browser: build browser-packages
 # The core alone: CRDTs, bytes, signatures, replication, storage. Builds in seconds, without the server packages.
 test-core: packages
 	GIMBAL_CORE=1 swift test --scratch-path .build-core
+
+# Vectors, and real bytes against the CDDL, read by what is not ours (Python).
+interop: packages
+	rm -rf .build-core/samples
+	GIMBAL_CORE=1 GIMBAL_SAMPLES=$(CURDIR)/.build-core/samples \
+	  swift test -c release --scratch-path .build-core --filter ExportSamples
+	Tests/Interop/run.sh .build-core/samples
 
 # The laws of merge and exchange on as many drawn histories as one likes: make laws SEED=1000000 COUNT=1000000
 SEED ?= 1

@@ -22,6 +22,8 @@ let package = Package(
                 .product(name: "GimbalWire", package: "Gimbal"),
                 .product(name: "GimbalSigning", package: "Gimbal"),
                 .product(name: "GimbalReplication", package: "Gimbal"),
+                .product(name: "GimbalStorage", package: "Gimbal"),
+                .product(name: "GimbalStore", package: "Gimbal"),
             ],
             swiftSettings: settings),
         .executableTarget(name: "fuzz", dependencies: ["FuzzProperties"], swiftSettings: settings),

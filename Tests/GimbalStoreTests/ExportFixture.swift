@@ -84,6 +84,24 @@ final class ExportFixture: Sendable {
         }
     }
 
+    /// Answers what the node pushes, until the pivot has this sequence of it.
+    func push(through sequence: UInt64) async throws {
+        for await command in node.commands {
+            guard case .push(let request, let number) = command else { continue }
+            let deltas = try request.deltas.map { IncomingDelta(try $0.verified(primitives)) }
+            let outcome = await withCheckedContinuation { continuation in
+                pivot.push(request.cursor, deltas) { continuation.resume(returning: $0) }
+            }
+            guard case .accepted = try outcome.get().verdict else { throw Stuck() }
+            let head = try outcome.get().head
+            let signed = pivot.answer(.accepted, to: [1], head: head, detail: "")
+            let answer = try VerifiedAnswer(verifying: signed, by: pivotKey.author, of: space, to: [1], primitives).answer
+            node.deliver(.pushAnswered(answer, push: number))
+            if head.sequence >= sequence { return }
+        }
+        throw Stuck()
+    }
+
     struct Stuck: Error {}
 
     /// A delta of a member that is not here, as it would be pushed.

@@ -11,31 +11,6 @@ private let samplesFolder = ProcessInfo.processInfo.environment["GIMBAL_SAMPLES"
 
 /// Writes real bytes of every kind, named RULE.NUMBER.cbor, for Tests/Interop/check_cddl.py.
 @Suite struct ExportSamplesTests {
-    private struct Samples {
-        let folder: String
-        var counts: [String: Int] = [:]
-
-        mutating func add(_ rule: String, _ bytes: [UInt8]) throws {
-            counts[rule, default: 0] += 1
-            guard let count = counts[rule], count <= 100 else { return }
-            try Data(bytes).write(to: URL(fileURLWithPath: "\(folder)/\(rule).\(count).cbor"))
-        }
-
-        mutating func add(_ rule: String, _ engine: some StorageEngine, _ section: GimbalStorage.Section) throws {
-            var values: [[UInt8]] = []
-            try engine.scan(section, from: [], until: nil) { _, value throws(StorageError) in
-                values.append(value)
-                return true
-            }
-            for value in values { try add(rule, value) }
-        }
-
-        mutating func add(_ rule: String, metadata key: String, of engine: some StorageEngine) throws {
-            let value = try engine.load([Array(key.utf8)], from: .metadata)[0]
-            try add(rule, #require(value))
-        }
-    }
-
     @Test(.enabled(if: samplesFolder != nil, "GIMBAL_SAMPLES names a folder"))
     func samplesOfEveryKind() async throws {
         let folder = try #require(samplesFolder)
@@ -46,6 +21,7 @@ private let samplesFolder = ProcessInfo.processInfo.environment["GIMBAL_SAMPLES"
         try addWire(fixture, &samples)
         try addBundle(fixture, &samples)
         try addStored(fixture, &samples)
+        try await addSnapshot(fixture, &samples)
     }
 
     /// A space in which everything that leaves bytes has happened.
@@ -60,22 +36,7 @@ private let samplesFolder = ProcessInfo.processInfo.environment["GIMBAL_SAMPLES"
         try await fixture.setNode("one", "2")
         // Taken back before the node's writes arrive: one of them is refused.
         try await fixture.admit(fixture.nodeKey.author, name: "node", writes: ["things/*"])
-        try await fixture.node.sealOutbox()
-        var deltas: [IncomingDelta] = []
-        try fixture.nodeEngine.scan(.sealed, from: [], until: nil) { _, value throws(StorageError) in
-            var reader = CBORReader(value)
-            if (try? reader.array(of: 3)) != nil, (try? reader.unsigned()) != nil, (try? reader.byteString()) != nil,
-                let delta = try? SealedDelta(from: &reader).verified(SodiumPrimitives())
-            {
-                deltas.append(IncomingDelta(delta))
-            }
-            return true
-        }
-        let sent = deltas
-        let outcome = await withCheckedContinuation { continuation in
-            fixture.pivot.push(.start, sent) { continuation.resume(returning: $0) }
-        }
-        #expect(try outcome.get().verdict == .accepted)
+        try await fixture.push(through: 2)
         for number in 0..<70 { try await fixture.setPivot("things/\(number)", "\(number)") }
         try await fixture.writePivot(.delete(ExportFixture.path("things/1")))
         try await fixture.pull()

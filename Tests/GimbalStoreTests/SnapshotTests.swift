@@ -215,7 +215,7 @@ struct SnapshotTests {
         try await world.admit(key)
         try await world.prune()
         let engine = MemoryEngine()
-        let frames = try frameCount(pivot)
+        let frames = try pivot.snapshotFrames().count
         var taken = 0
         for round in 0..<3 {
             let node = try NodeSpace(
@@ -246,15 +246,6 @@ struct SnapshotTests {
         #expect(taken < frames + 2 * 8 && taken >= frames, "\(taken) frames of \(frames)")
     }
 
-    private func frameCount(_ pivot: PivotSpace) throws -> Int {
-        let (source, first) = try #require(try pivot.snapshot(nil))
-        defer { pivot.release(source) }
-        var reader = first
-        var count = 0
-        while try reader.next() != nil { count += 1 }
-        return count
-    }
-
     @Test("a flipped byte is refused and changes nothing", arguments: 0..<24)
     func flippedByte(seed: Int) async throws {
         var random = SeededRandom(seed: UInt64(seed))
@@ -266,11 +257,7 @@ struct SnapshotTests {
         let node = try NodeSpace(
             space: pivot.space, engine: MemoryEngine(), signer: SigningKey.generate(), options: world.options(0))
         let intake = try SnapshotIntake(node, from: world.pivotKey.author)
-        var frames: [[UInt8]] = []
-        let (source, first) = try #require(try pivot.snapshot(nil))
-        defer { pivot.release(source) }
-        var reader = first
-        while let frame = try reader.next() { frames.append(frame) }
+        var frames = try pivot.snapshotFrames()
         // Signatures are checked afterwards, with the proofs.
         let frame = Int.random(in: 0..<frames.count, using: &random)
         let place = Int.random(in: 0..<frames[frame].count, using: &random)
@@ -291,6 +278,36 @@ struct SnapshotTests {
             #expect(node.proofStatus?.state != .verified, "frame \(frame), byte \(place)")
         }
         node.close()
+    }
+
+    @Test("a stretch of the log without entries is refused: its proofs could never be read", arguments: [0, UInt64.max])
+    func impossibleSubtree(leaves: UInt64) async throws {
+        let world = try await World(retention: .shortest)
+        let pivot = try #require(world.pivot)
+        for number in 0..<20 { try await set(pivot, "settings", "\(number)") }
+        let node = try NodeSpace(
+            space: pivot.space, engine: MemoryEngine(), signer: SigningKey.generate(), options: world.options(0))
+        defer { node.close() }
+        let intake = try SnapshotIntake(node, from: world.pivotKey.author)
+        var writer = CBORWriter()
+        var reader = CBORReader(try pivot.snapshotFrames().flatMap { $0 })
+        var changed = 0
+        while !reader.isAtEnd {
+            var item = try SnapshotItem(from: &reader, isFirst: writer.bytes.isEmpty)
+            if case .subtree(let tree, var subtree) = item {
+                subtree.leaves = leaves
+                item = .subtree(tree: tree, subtree)
+                changed += 1
+            }
+            item.encode(into: &writer)
+        }
+        #expect(changed > 0)
+        let bytes = writer.bytes
+        await #expect(throws: WireError.self) {
+            try await intake.take(bytes)
+            _ = try await intake.finish()
+        }
+        #expect(node.cursor == .start)
     }
 
     @Test("proofs of what has died are dropped in the end, and the log stays provable")

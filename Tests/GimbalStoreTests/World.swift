@@ -194,6 +194,18 @@ extension RetentionOptions {
     }
 }
 
+extension PivotSpace {
+    /// A snapshot as a node gets it.
+    func snapshotFrames() throws -> [[UInt8]] {
+        let (source, first) = try #require(try snapshot(nil))
+        defer { release(source) }
+        var reader = first
+        var frames: [[UInt8]] = []
+        while let frame = try reader.next() { frames.append(frame) }
+        return frames
+    }
+}
+
 extension MemoryEngine {
     /// A copied data folder.
     func copied() throws -> MemoryEngine {

@@ -15,8 +15,10 @@ import sys
 from cddl_verifier import Validator
 
 SHOWN = """operation delta-header sealed-delta log-entry log-leaf checkpoint certificate answer push-request page
-bundle-head bundle-entry bundle-unplaced bundle-end stored-state stored-overlay stored-pending stored-sealed stored-link
-stored-dead-letter stored-pivot stored-node stored-epoch stored-base stored-digest stored-digest-change""".split()
+bundle-head bundle-entry bundle-unplaced bundle-end snapshot-head snapshot-entry snapshot-replica snapshot-refused
+snapshot-state-end snapshot-subtree snapshot-end stored-state stored-overlay stored-pending stored-sealed stored-link
+stored-subtree stored-retention stored-follower stored-intake stored-proofs stored-dead-letter stored-pivot stored-node
+stored-epoch stored-base stored-digest stored-digest-change""".split()
 
 
 def main(folder):

@@ -1,6 +1,6 @@
 /// What is fuzzed: each target is a property of any bytes.
 public enum FuzzTarget: String, CaseIterable, Sendable {
-    case cbor, operation, delta, exchange, bundle, tamper, path, json, patch, request, merge, pivot
+    case cbor, operation, delta, exchange, bundle, tamper, path, json, patch, request, merge, pivot, snapshot
 
     /// Does not return when the property does not hold.
     public func check(_ bytes: [UInt8]) {
@@ -17,6 +17,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
         case .request: RequestProperties.check(bytes)
         case .pivot: PivotProperties.check(bytes)
         case .merge: MergeProperties.check(bytes)
+        case .snapshot: SnapshotProperties.check(bytes)
         }
     }
 }

@@ -10,6 +10,7 @@ public enum HostileInputs {
     public static func check() -> Int {
         let inputs: [(FuzzTarget, [[UInt8]])] = [
             (.operation, operations), (.delta, deltas), (.exchange, exchange), (.patch, patches),
+            (.snapshot, snapshots),
         ]
         for (target, list) in inputs { list.forEach(target.check) }
         return inputs.reduce(0) { $0 + $1.1.count }
@@ -49,6 +50,21 @@ public enum HostileInputs {
         let push = PushRequest(
             cursor: .start, deltas: deltas.compactMap { try? SealedDelta(decoding: $0) })
         return entries + [joins, receipts, Array(repeating: entries[0], count: 20)].map { page($0) } + [push.encoded]
+    }
+
+    /// A head with as many short payloads as it may have, and entries whose deltas hide as much as they may.
+    static var snapshots: [[UInt8]] {
+        let payloads = Array(repeating: SignedPayload(payload: [], signature: BlankSigner.signature), count: 64)
+        let head = SnapshotHead(space: space, certificates: payloads, checkpoints: payloads, frontier: MerkleTree.Frontier())
+        let entries = deltas.compactMap { try? SealedDelta(decoding: $0) }.map { delta in
+            LogEntry(body: .delta(delta), cap: .zero, refusals: [])
+        }
+        var writer = CBORWriter()
+        SnapshotItem.head(head).encode(into: &writer)
+        for (index, entry) in entries.enumerated() {
+            SnapshotItem.entry(tree: 0, position: UInt64(index) + 1, entry).encode(into: &writer)
+        }
+        return [writer.bytes]
     }
 
     /// A large patch for a large document, with names that are all different, and one with names that are all the same.

@@ -38,3 +38,15 @@ struct Script {
         return offset < end ? Array(bytes[offset..<end]) : []
     }
 }
+
+/// The same numbers in every run.
+struct ScriptRandom: RandomNumberGenerator {
+    private var state: UInt64
+
+    init(seed: UInt64) { state = seed }
+
+    mutating func next() -> UInt64 {
+        state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+        return state
+    }
+}

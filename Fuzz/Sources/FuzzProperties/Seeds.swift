@@ -29,6 +29,7 @@ public enum Seeds {
         case .bundle: return read("bundles") + [Scene.file(scene.bundleItems)]
         case .tamper: return (0..<3).map { [$0, 0, 0] }
         case .request: return RequestProperties.seeds
+        case .snapshot: return SnapshotProperties.seeds
         case .path, .json, .patch, .merge, .pivot: return []
         }
     }

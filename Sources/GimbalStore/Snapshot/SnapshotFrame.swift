@@ -106,7 +106,8 @@ struct SnapshotFrame: Sendable {
 struct PathFilter: Sendable {
     private static let bitCount: UInt64 = 1 << 25
     private static let probes: UInt64 = 4
-    private var words = [UInt64](repeating: 0, count: Int(bitCount / 64))
+    /// Empty until the first path: what is refused before it costs no memory.
+    private var words: [UInt64] = []
 
     /// FNV-1a, finished by SplitMix64's mixer.
     static func hash(_ path: ArraySlice<UInt8>) -> UInt64 {
@@ -119,6 +120,7 @@ struct PathFilter: Sendable {
 
     /// Adds a path. False when it was certainly not there.
     mutating func insert(_ hash: UInt64) -> Bool {
+        if words.isEmpty { words = [UInt64](repeating: 0, count: Int(Self.bitCount / 64)) }
         var wasThere = true
         let step = hash >> 32 | 1
         for probe in 0..<Self.probes {

@@ -189,7 +189,7 @@ public actor SnapshotIntake {
         refused += frame.refused
         if let end = frame.stateEnd { stateEnd = end }
         if !frame.replicas.isEmpty || frame.stateEnd != nil { progress.isEntriesDone = true }
-        subtrees += frame.subtrees
+        for subtree in frame.subtrees { try take(subtree, in: checkpoint.checkpoint) }
         self.progress = progress
         if let end = frame.end {
             guard end == UInt64(subtrees.count) else { throw WireError(.inconsistent, at: 0, "\(end) subtrees expected") }
@@ -197,6 +197,14 @@ public actor SnapshotIntake {
         }
         if states.byteCount + log.byteCount > chunkBytes { try flush() }
         node.show(intake: IntakeStatus(position: progress.after, end: checkpoint.checkpoint.position, entries: progress.entries))
+    }
+
+    /// Stretches of the log, one after the other. Whether they are what no entry shows, the proofs tell.
+    private func take(_ subtree: LogSubtree, in checkpoint: Checkpoint) throws(WireError) {
+        guard subtree.leaves > 0, subtree.first >= subtrees.last?.end ?? checkpoint.firstPosition,
+            subtree.first <= checkpoint.position, subtree.leaves - 1 <= checkpoint.position - subtree.first
+        else { throw WireError(.inconsistent, at: 0, "subtrees one after the other, up to the checkpoint, expected") }
+        subtrees.append(subtree)
     }
 
     private static func fits(_ effect: Effect, _ state: PathState?) -> Bool {
