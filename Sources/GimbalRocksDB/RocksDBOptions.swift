@@ -1,7 +1,7 @@
 /// How much memory, how many files and threads one engine may use. The defaults suit a pivot with millions of keys.
 public struct RocksDBOptions: Sendable {
     /// Bytes of uncompressed blocks, indexes and filters kept in memory, shared by all sections.
-    public var cacheBytes = 16 << 20
+    public var cacheBytes = 12 << 20
     /// Bytes of new writes that each of the two large families collects in memory before a file is written.
     /// A full disk is written to again only when this much is free.
     public var writeBufferBytes = 8 << 20

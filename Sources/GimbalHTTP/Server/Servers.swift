@@ -13,7 +13,7 @@ public enum GimbalServer {
         let logger = ServerLog.make(program.rawValue, options.logLevel)
         let assembly = try await ServerAssembly(options, logger: logger, onListening: ServerLog.announce)
         var services = assembly.services
-        if options.profile == .small { services.append(HeapTrimmer()) }
+        services.append(HeapTrimmer(pause: options.profile == .small ? .seconds(10) : .seconds(60)))
         do {
             try await ServerLog.runUntilStopped(services, logger)
         } catch {
@@ -27,6 +27,8 @@ public enum GimbalServer {
 extension ServerOptions.Profile {
     /// To be called before anything uses an event loop.
     fileprivate func apply() {
+        // A heap for every thread that ever waited for another holds a third more than is in use.
+        mallopt(M_ARENA_MAX, 2)
         guard self == .small else { return }
         NIOSingletons.groupLoopCountSuggestion = 1
         NIOSingletons.blockingPoolThreadCountSuggestion = 1
@@ -39,9 +41,11 @@ extension ServerOptions.Profile {
 
 /// Gives what the allocator holds and nobody uses back to the system, now and then: what a first sync leaves behind.
 private struct HeapTrimmer: Service {
+    let pause: Duration
+
     func run() async throws {
         await cancelWhenGracefulShutdown {
-            while (try? await Task.sleep(for: .seconds(10))) != nil { malloc_trim(0) }
+            while (try? await Task.sleep(for: pause)) != nil { malloc_trim(0) }
         }
     }
 }
