@@ -257,9 +257,9 @@ public struct PivotCore: Sendable {
         guard contains(push.cursor, checkpoint: push.checkpointAtCursor, horizon: push.horizon) else {
             return outcome(.refill, "this log does not contain the cursor \(push.cursor)")
         }
-        guard base.hasCaps else { return outcome(.malformed, WriteFailure.clockExhausted.rawValue) }
         for delta in push.deltas {
             let header = delta.header
+            guard base.hasCaps else { return outcome(.malformed, WriteFailure.clockExhausted.rawValue) }
             guard header.space == base.space else { return outcome(.wrongSpace, "a delta of space \(header.space)") }
             guard header.replica == replica else { return outcome(.malformed, "deltas of two replicas in one push") }
             guard let member = base.records.members[replica.author], !member.isRevoked else {

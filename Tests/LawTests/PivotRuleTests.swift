@@ -198,6 +198,18 @@ struct PivotRuleTests {
         }
     }
 
+    @Test("where the last stamp goes to the first delta of a push, the second is not taken")
+    func exhaustedAmidPush() throws {
+        var (space, other) = (try SmallSpace(), try SmallSpace())
+        let first = try space.delta([assign(1)], incarnation: 99)
+        #expect(try other.push(first).verdict == .accepted)
+        let second = try other.delta([assign(2)], incarnation: 99)
+        space.now = Now(wallMilliseconds: space.now.wallMilliseconds, steadyMilliseconds: 1 << 50)
+        #expect(try space.push(first, second).detail == "clock-exhausted")
+        try space.pull()
+        #expect(space.node.core.cursor == space.pivot.core.place && space.node.faults.isEmpty)
+    }
+
     @Test("a space cannot allow clocks to be so far ahead that stamps come near their end")
     func clockAllowance() {
         let settings = SpaceSettings(json: Array(#"{"patterns":["*"],"maxClockAhead":9000000000000}"#.utf8))
