@@ -38,9 +38,10 @@ test: packages browser-packages lint
 	Fuzz/run.sh 2
 	Tests/Browser/run.sh $(BINARIES)
 	swift test $(SWIFT_FLAGS) --skip-build --skip EndToEndTests --skip GimbalStoreTests
-	rm -rf .build/samples
-	GIMBAL_SAMPLES=$(CURDIR)/.build/samples swift test $(SWIFT_FLAGS) --skip-build --filter GimbalStoreTests
-	Tests/Interop/run.sh .build/samples
+	rm -rf .build/samples .build/bundles
+	GIMBAL_SAMPLES=$(CURDIR)/.build/samples GIMBAL_BUNDLES=$(CURDIR)/.build/bundles \
+	  swift test $(SWIFT_FLAGS) --skip-build --filter GimbalStoreTests
+	Tests/Interop/run.sh .build/samples .build/bundles
 	swift test $(SWIFT_FLAGS) --skip-build --filter EndToEndTests
 
 # The Promela models: searched in full, and every planted fault found. About a minute; Specs/README.md says what they claim.
@@ -59,12 +60,12 @@ browser: build browser-packages
 test-core: packages
 	GIMBAL_CORE=1 swift test --scratch-path .build-core
 
-# Vectors, and real bytes against the CDDL, read by what is not ours (Python).
+# Vectors, real bytes against the CDDL, and bundles of drawn histories, read by what is not ours (Python).
 interop: packages
-	rm -rf .build-core/samples
-	GIMBAL_CORE=1 GIMBAL_SAMPLES=$(CURDIR)/.build-core/samples \
-	  swift test -c release --scratch-path .build-core --filter ExportSamples
-	Tests/Interop/run.sh .build-core/samples
+	rm -rf .build-core/samples .build-core/bundles
+	GIMBAL_CORE=1 GIMBAL_SAMPLES=$(CURDIR)/.build-core/samples GIMBAL_BUNDLES=$(CURDIR)/.build-core/bundles \
+	  swift test -c release --scratch-path .build-core --filter 'ExportSamples|ExportBundles'
+	Tests/Interop/run.sh .build-core/samples .build-core/bundles
 
 # The laws of merge and exchange on as many drawn histories as one likes: make laws SEED=1000000 COUNT=1000000
 SEED ?= 1

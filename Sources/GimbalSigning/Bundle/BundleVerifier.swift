@@ -267,7 +267,7 @@ public struct BundleVerifier {
             report.add(.note, code.rawValue, at: itemStart, sentence)
         }
         let stamp = min(HybridTimestamp(rawValue: header.stamp.rawValue + operation.stampOffset), cap)
-        let effect = operation.effect(dot: dot, stamp: stamp, hash: delta.operationHash(index) ?? .zero, header)
+        let effect = operation.effect(dot: dot, stamp: stamp, hash: delta.operationHash(index) ?? .zero, header: header)
         if isOfPivot, position != nil { records.apply(effect, to: operation.path) }
         report.operationCount += 1
         visit(
@@ -306,16 +306,6 @@ extension Operation {
         switch action {
         case .assign(let value, _), .put(let value, _, _): value
         case .clear, .remove: nil
-        }
-    }
-
-    /// What this operation does to its path; when the present life began is not told.
-    fileprivate func effect(dot: Dot, stamp: HybridTimestamp, hash: Digest, _ header: DeltaHeader) -> Effect {
-        let write = Write(dot: dot, stamp: stamp, created: stamp, operationHash: hash, value: value)
-        switch action {
-        case .assign, .clear: return .write(write)
-        case .put: return .put(write, observed: observed.compactMap(header.dot(of:)))
-        case .remove: return .remove(dot, observed: observed.compactMap(header.dot(of:)))
         }
     }
 }
