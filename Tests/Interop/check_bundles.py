@@ -3,8 +3,8 @@
 
     python3 Tests/Interop/check_bundles.py FOLDER
 
-Each NNNN.bundle lies beside a NNNN.json with `valid`, `findings`, `operations` and `state`, as gimbal/report.py makes it of the
-bundle's bytes. Everything must be the same; of an invalid bundle, that it is. Each COSE_Sign1 in a valid one is verified
+Each NNNN.bundle lies beside a NNNN.json with `valid`, `findings`, `operations` and `state`, much as gimbal/report.py makes it of
+the bundle's bytes. Everything must be the same; of an invalid bundle, that it is. Each COSE_Sign1 in a valid one is verified
 with a library that is not ours as well.
 """
 
@@ -56,7 +56,14 @@ def comparable(record):
     """Of an invalid bundle nobody says which operations count, nor what is found once something is wrong."""
     if not record["valid"]:
         return {"valid": False, "has errors": any(one["severity"] == "error" for one in record["findings"])}
-    return {name: record[name] for name in ("valid", "findings", "operations", "state")}
+    compared = {name: record[name] for name in ("valid", "findings", "state")}
+    return compared | {"operations": [effective(one) for one in record["operations"]]}
+
+
+def effective(operation):
+    """With the stamp that counts: the Swift side states no other, and neither cap nor tree."""
+    stamp = min(int(operation["stamp"]), int(operation.get("cap") or operation["stamp"]))
+    return {name: value for name, value in operation.items() if name not in ("cap", "tree")} | {"stamp": str(stamp)}
 
 
 def differences(place, stated, found):

@@ -2,7 +2,7 @@
 
 from .digest import state_digest
 from .operations import KIND_NAMES
-from .state import State, write_of
+from .state import State
 
 
 def report(verification):
@@ -28,7 +28,9 @@ def operation_record(shown_operation):
         "author": header.author.hex(),
         "incarnation": str(header.incarnation),
         "sequence": str(header.first + shown.index),
-        "stamp": str(write_of(header, shown, shown_operation.cap).stamp),
+        "stamp": str(header.stamp + operation.offset),
+        "cap": decimal(shown_operation.cap),
+        "tree": shown_operation.tree,
         "position": decimal(shown_operation.position),
         "value": value_hex(operation.value),
     }
