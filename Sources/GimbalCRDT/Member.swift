@@ -41,6 +41,7 @@ public struct Member: Hashable, Sendable {
     /// stamps.
     ///
     /// - Parameters:
+    ///   - other: the other side, of the same path.
     ///   - isGoneHere: whether this side has accepted a dot that is not live here.
     ///   - isGoneThere: the same of the other side.
     public func joined(

@@ -25,6 +25,7 @@ public struct Register: Hashable, Sendable {
     /// cap. Otherwise the greater one stays. One dot keeps the smaller of its stamps.
     ///
     /// - Parameters:
+    ///   - other: the other side, of the same path.
     ///   - isReplacedHere: whether this side has accepted a dot.
     ///   - isReplacedThere: the same of the other side.
     public func joined(
