@@ -58,7 +58,7 @@ extension NodeCore {
             head == receiptHead
             || chain.contains { $0.lastSequence == head.sequence && $0.headerHash == head.headerHash }
         let fates =
-            isOwnHead && record.spoiledFrom == 0
+            isOwnHead && !isSpoiled
             ? fates(of: pending, through: head, snapshot) : fates(ofDoubtful: pending, through: head, snapshot, step.states)
         let ownBefore = receiptHead.sequence
         base = snapshot.base
@@ -68,7 +68,7 @@ extension NodeCore {
         step.removedPending += fates.settled.map(\.sequence)
         step.deadLetters += fates.deadLetters
         step.states.pending = Dictionary(uniqueKeysWithValues: fates.rest.map { ($0.sequence, $0) })
-        if isOwnHead && record.spoiledFrom == 0 {
+        if isOwnHead && !isSpoiled {
             let settled = chain.prefix { $0.lastSequence <= head.sequence }
             step.removedSealed += settled.map(\.firstSequence)
             chain.removeFirst(settled.count)

@@ -61,7 +61,7 @@ public struct NodeCore: Sendable {
             replica: replica, nextSequence: record.nextSequence, clock: HybridClock(last: record.clock), primitives)
         offeredThrough = base.versionVector[replica].sequence
         // A crash came between the mark and the re-issue: nothing more is sealed under this incarnation.
-        if record.spoiledFrom > 0 { investigation = .asking }
+        if isSpoiled { investigation = .asking }
     }
 
     public var replica: ReplicaID { writer.replica }
@@ -79,7 +79,7 @@ public struct NodeCore: Sendable {
     public var isSpoiled: Bool { record.spoiledFrom > 0 }
     /// Operations whose receipt has not come. What the log holds under the names of spoiled ones is not their receipt.
     public var outboxCount: UInt64 {
-        let first = record.spoiledFrom > 0 ? record.spoiledFrom : receiptHead.sequence + 1
+        let first = isSpoiled ? record.spoiledFrom : receiptHead.sequence + 1
         return writer.nextSequence - min(first, writer.nextSequence)
     }
     /// Whether own deltas have to be pulled with their bodies.

@@ -293,7 +293,7 @@ public struct PivotCore: Sendable {
                 refusals.append(Refusal(index: index, reason: WriteFailure.outsideSpace.rawValue))
             } else if !base.records.mayWrite(author, operation.path) {
                 refusals.append(Refusal(index: index, reason: WriteFailure.forbidden.rawValue))
-            } else if operation.valueByteCount > base.records.settings.limits.valueBytes {
+            } else if operation.value?.count ?? 0 > base.records.settings.limits.valueBytes {
                 refusals.append(Refusal(index: index, reason: WriteFailure.tooLarge.rawValue))
             }
         }
@@ -341,14 +341,5 @@ extension IncomingDelta {
     func hiding(_ refusals: [Refusal], _ primitives: any Primitives) -> IncomingDelta {
         let hidden = Set(refusals.map(\.index))
         return IncomingDelta(verified.pruned(keeping: { !hidden.contains($0) }, primitives))
-    }
-}
-
-extension Operation {
-    var valueByteCount: Int {
-        switch action {
-        case .assign(let value, _), .put(let value, _, _): value.count
-        case .clear, .remove: 0
-        }
     }
 }

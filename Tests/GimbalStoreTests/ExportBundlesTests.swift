@@ -145,11 +145,5 @@ private let environment = ProcessInfo.processInfo.environment
         ]
     }
 
-    private static func value(_ bytes: [UInt8]?) -> JSONValue { bytes.map { .string($0.hexText) } ?? .null }
-}
-
-extension [UInt8] {
-    fileprivate var hexText: String {
-        reduce(into: "") { $0 += String($1 >> 4, radix: 16) + String($1 & 15, radix: 16) }
-    }
+    private static func value(_ bytes: [UInt8]?) -> JSONValue { bytes.map { .string(Hex.encode($0)) } ?? .null }
 }

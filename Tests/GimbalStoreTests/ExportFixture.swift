@@ -89,11 +89,7 @@ final class ExportFixture: Sendable {
         for await command in node.commands {
             guard case .push(let request, let number) = command else { continue }
             let deltas = try request.deltas.map { IncomingDelta(try $0.verified(primitives)) }
-            let outcome = await withCheckedContinuation { continuation in
-                pivot.push(request.cursor, deltas) { continuation.resume(returning: $0) }
-            }
-            guard case .accepted = try outcome.get().verdict else { throw Stuck() }
-            let head = try outcome.get().head
+            let head = try await accepted(deltas, at: request.cursor).head
             let signed = pivot.answer(.accepted, to: [1], head: head, detail: "")
             let answer = try VerifiedAnswer(verifying: signed, by: pivotKey.author, of: space, to: [1], primitives).answer
             node.deliver(.pushAnswered(answer, push: number))
@@ -103,6 +99,15 @@ final class ExportFixture: Sendable {
     }
 
     struct Stuck: Error {}
+
+    private func accepted(_ deltas: [IncomingDelta], at cursor: Cursor) async throws -> PushOutcome {
+        let result = await withCheckedContinuation { continuation in
+            pivot.push(cursor, deltas) { continuation.resume(returning: $0) }
+        }
+        let outcome = try result.get()
+        guard outcome.verdict == .accepted else { throw Stuck() }
+        return outcome
+    }
 
     /// A delta of a member that is not here, as it would be pushed.
     @discardableResult
@@ -118,10 +123,7 @@ final class ExportFixture: Sendable {
             ).encoded
         }
         let delta = VerifiedDelta(sealing: operations, header: header, with: key, primitives)
-        let outcome = await withCheckedContinuation { continuation in
-            pivot.push(.start, [IncomingDelta(delta)]) { continuation.resume(returning: $0) }
-        }
-        guard try outcome.get().verdict == .accepted else { throw Stuck() }
+        _ = try await accepted([IncomingDelta(delta)], at: .start)
         return Head(sequence: delta.header.lastSequence, headerHash: delta.headerHash)
     }
 

@@ -11,7 +11,8 @@ enum BundleProperties {
         for finding in whole.report.findings {
             require((0...bytes.count).contains(finding.offset), "a finding is inside the file")
         }
-        let items = items(of: bytes)
+        let items = leadingItems(
+            of: bytes, { item, isFirst throws(WireError) in try BundleItem(decoding: item, isFirst: isFirst) }, \.encoded)
         if whole.report.isValid {
             require(items.joined().elementsEqual(bytes), "a valid file is its items")
             let flaw = bytes.count.isMultiple(of: 2) ? Array(bytes.dropLast()) : bytes + [0]
@@ -36,22 +37,6 @@ enum BundleProperties {
         let hasHead = result.report.checkpoint != nil
         require(result.report.isComplete || !hasHead, "a file that decodes and has its end is complete")
         require(result.proven.count == result.report.operationCount, "operations that hold are counted")
-    }
-
-    /// The items at the front of a file that decode, as bytes.
-    private static func items(of bytes: [UInt8]) -> [[UInt8]] {
-        var items: [[UInt8]] = []
-        var reader = CBORReader(bytes)
-        while !reader.isAtEnd {
-            let start = reader.offset
-            guard (try? CBORItem(from: &reader)) != nil else { break }
-            let item = Array(bytes[start..<reader.offset])
-            let decode = { () throws(WireError) in try BundleItem(decoding: item, isFirst: items.isEmpty) }
-            guard let value = decoded(item, decode) else { break }
-            requireSame(value.encoded, as: item)
-            items.append(item)
-        }
-        return items
     }
 
     struct Verification: Hashable {

@@ -35,6 +35,23 @@ func decoded<Value>(
     }
 }
 
+/// The items at the front of a CBOR sequence that decode, as bytes; each encodes to itself.
+func leadingItems<Item>(
+    of bytes: [UInt8], _ decode: (_ item: [UInt8], _ isFirst: Bool) throws(WireError) -> Item, _ encode: (Item) -> [UInt8]
+) -> [[UInt8]] {
+    var items: [[UInt8]] = []
+    var reader = CBORReader(bytes)
+    while !reader.isAtEnd {
+        let start = reader.offset
+        guard (try? CBORItem(from: &reader)) != nil else { break }
+        let item = Array(bytes[start..<reader.offset])
+        guard let value = decoded(item, { () throws(WireError) in try decode(item, items.isEmpty) }) else { break }
+        requireSame(encode(value), as: item)
+        items.append(item)
+    }
+    return items
+}
+
 private func measured<Value>(_ decode: () throws(WireError) -> Value) -> (Result<Value, WireError>, mostBytes: Int) {
     gimbal_meter_begin()
     let result = Result { () throws(WireError) in try decode() }

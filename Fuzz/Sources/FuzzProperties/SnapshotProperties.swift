@@ -12,34 +12,13 @@ import Synchronization
 /// and what it refuses leaves nothing behind.
 enum SnapshotProperties {
     static func check(_ bytes: [UInt8]) {
-        let items = items(of: bytes)
+        let items = leadingItems(of: bytes, SnapshotItem.decode, \.encoded)
         if !items.isEmpty {
             // Which state it should be nobody knows here: keys are always the same, clocks are not.
             _ = SnapshotTaker.take([bytes])
         } else {
             checkEdited(bytes)
         }
-    }
-
-    /// The items at the front that decode, as bytes.
-    private static func items(of bytes: [UInt8]) -> [[UInt8]] {
-        var items: [[UInt8]] = []
-        var reader = CBORReader(bytes)
-        while !reader.isAtEnd {
-            let start = reader.offset
-            guard (try? CBORItem(from: &reader)) != nil else { break }
-            let item = Array(bytes[start..<reader.offset])
-            let decode = { () throws(WireError) in
-                var reader = CBORReader(item)
-                let value = try SnapshotItem(from: &reader, isFirst: items.isEmpty)
-                try reader.expectEnd()
-                return value
-            }
-            guard let value = decoded(item, decode) else { break }
-            requireSame(value.encoded, as: item)
-            items.append(item)
-        }
-        return items
     }
 
     private static func checkEdited(_ bytes: [UInt8]) {
@@ -73,6 +52,13 @@ enum SnapshotProperties {
 }
 
 extension SnapshotItem {
+    static func decode(_ item: [UInt8], isFirst: Bool) throws(WireError) -> SnapshotItem {
+        var reader = CBORReader(item)
+        let value = try SnapshotItem(from: &reader, isFirst: isFirst)
+        try reader.expectEnd()
+        return value
+    }
+
     var encoded: [UInt8] {
         var writer = CBORWriter()
         encode(into: &writer)

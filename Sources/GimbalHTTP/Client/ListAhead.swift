@@ -19,14 +19,7 @@ final class ListAhead: Sendable {
         var isWhole: Bool
         /// How many keys there were on all pages.
         var total: Int
-        let found: ContinuousClock.Instant
-
-        init(keys: ArraySlice<KeyPlace>, isWhole: Bool, total: Int, found: ContinuousClock.Instant = .now) {
-            self.keys = keys
-            self.isWhole = isWhole
-            self.total = total
-            self.found = found
-        }
+        let found = ContinuousClock.now
 
         /// Whether a page can be made of it and what is left still says where the next one begins.
         func has(_ limit: Int) -> Bool { isWhole || keys.count > limit }
@@ -40,8 +33,7 @@ final class ListAhead: Sendable {
 
     /// How many keys a scan keeps for a page of so many: a few thousand, and never less than tells whether a page follows.
     static func depth(_ limit: Int) -> Int {
-        let (many, overflow) = limit.multipliedReportingOverflow(by: 16)
-        return max(limit < .max ? limit + 1 : limit, min(overflow ? .max : many, 8192))
+        max(min(limit, .max - 1) + 1, min(limit, 512) * 16)
     }
 
     func find(_ question: Question, limit: Int) -> Rest? {

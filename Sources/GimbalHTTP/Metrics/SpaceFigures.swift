@@ -25,11 +25,8 @@ struct SpaceFigures {
     private func write(_ pivot: PivotSpace, nodes: [PivotHealth.Entry], to page: inout MetricsPage) {
         let labels: MetricLabels = ["space": pivot.space.label]
         describe(pivot.space, role: "pivot", pivot.author, isReady: true, to: &page)
-        page.set(.logPosition, labels, Double(pivot.place.position))
         let kept = pivot.retentionStatus
-        page.set(.logHorizon, labels, Double(kept.horizon))
-        page.set(.logBytes, labels, Double(kept.bytes))
-        page.set(.logProofs, labels, Double(kept.retained))
+        writeLog(labels, end: pivot.place.position, kept.horizon, bytes: kept.bytes, proofs: kept.retained, to: &page)
         page.set(.snapshotReaders, labels, Double(kept.snapshotReaders))
         page.set(.members, labels, Double(pivot.records.members.count))
         if let count = pivot.siblingCount { page.set(.siblings, labels, Double(count)) }
@@ -46,11 +43,8 @@ struct SpaceFigures {
     private func write(_ node: NodeSpace, to page: inout MetricsPage) {
         let labels: MetricLabels = ["space": node.space.label]
         describe(node.space, role: "node", node.author, isReady: node.isReady, to: &page)
-        page.set(.logPosition, labels, Double(node.cursor.position))
         let kept = node.retentionStatus
-        page.set(.logHorizon, labels, Double(kept.horizon))
-        page.set(.logBytes, labels, Double(kept.bytes))
-        page.set(.logProofs, labels, Double(kept.retained))
+        writeLog(labels, end: node.cursor.position, kept.horizon, bytes: kept.bytes, proofs: kept.retained, to: &page)
         page.set(.members, labels, Double(node.records.members.count))
         if let count = node.siblingCount { page.set(.siblings, labels, Double(count)) }
         page.set(.outbox, labels, Double(node.outboxCount))
@@ -61,6 +55,15 @@ struct SpaceFigures {
         page.set(.following, labels, node.isFollowing ? 1 : 0)
         if let offset = node.pivotClock.offsetMilliseconds { page.set(.pivotOffset, labels, Double(offset) / 1000) }
         write(node.statistics, labels, to: &page)
+    }
+
+    private func writeLog(
+        _ labels: MetricLabels, end: UInt64, _ horizon: UInt64, bytes: UInt64, proofs: UInt64, to page: inout MetricsPage
+    ) {
+        page.set(.logPosition, labels, Double(end))
+        page.set(.logHorizon, labels, Double(horizon))
+        page.set(.logBytes, labels, Double(bytes))
+        page.set(.logProofs, labels, Double(proofs))
     }
 
     private func describe(

@@ -300,12 +300,3 @@ public struct BundleVerifier {
         }
     }
 }
-
-extension Operation {
-    fileprivate var value: [UInt8]? {
-        switch action {
-        case .assign(let value, _), .put(let value, _, _): value
-        case .clear, .remove: nil
-        }
-    }
-}

@@ -173,13 +173,3 @@ extension Explanation.Event.Kind {
             }
     }
 }
-
-extension Operation {
-    /// What it writes; nil for a deletion.
-    var value: [UInt8]? {
-        switch action {
-        case .assign(let value, _), .put(let value, _, _): value
-        case .clear, .remove: nil
-        }
-    }
-}

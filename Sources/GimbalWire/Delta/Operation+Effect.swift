@@ -1,6 +1,14 @@
 import GimbalCRDT
 
 extension Operation {
+    /// What it writes; nil for a deletion.
+    package var value: [UInt8]? {
+        switch action {
+        case .assign(let value, _), .put(let value, _, _): value
+        case .clear, .remove: nil
+        }
+    }
+
     /// What this operation does once its effective stamp is known.
     package func effect(dot: Dot, stamp: HybridTimestamp, hash: Digest, header: DeltaHeader) -> Effect {
         func write(_ value: [UInt8]?, created: HybridTimestamp) -> Write {

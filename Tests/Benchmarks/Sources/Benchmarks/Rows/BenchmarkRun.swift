@@ -81,6 +81,15 @@ final class BenchmarkRun {
         }
     }
 
+    /// A row with what is promised of a pivot's memory.
+    func reportMemory(of pivot: ListeningServer, _ title: String, keys: Int) throws {
+        let figures = try ProcessFigures(pivot.process.identifier)
+        report.add(
+            ReportRow(
+                title: title, ours: figures.memory, promise: "VmRSS < 150 MB with 1,000,000 keys",
+                isKept: keys < 1_000_000 ? nil : figures.residentBytes < 150_000_000))
+    }
+
     func noteMemory(of server: ListeningServer, keys: Int) throws {
         let figures = try ProcessFigures(server.process.identifier)
         report.add(note: "memory of \(server.name) with \(Text.count(keys)) keys: \(figures.memory)")

@@ -9,8 +9,6 @@ struct FirstSyncRow {
 
     private let promisedSecondsPerMillion = 10.0
     private let promisedWireRatio = 1.15
-    private let promisedMemoryBytes = 150_000_000
-    private let promisedMemoryKeys = 1_000_000
     /// How much a node writes while the pivot is away.
     private let loadStep = 100_000
 
@@ -25,7 +23,8 @@ struct FirstSyncRow {
         space.node.stop()
         let syncs = try (1...run.settings.spaceRounds).map { try sync(run, space, count: count, round: $0) }
         add(syncs, count: count, to: run)
-        try addMemory(of: space.pivot, count: count, to: run)
+        try run.reportMemory(
+            of: space.pivot, "memory of the pivot with \(Text.count(count)) keys, after that", keys: count)
     }
 
     private func sync(_ run: BenchmarkRun, _ space: OfflineSpace, count: Int, round: Int) throws -> Sync {
@@ -77,14 +76,5 @@ struct FirstSyncRow {
                 ours: "\(Text.megabytes(Int(bytes))) (\(Text.megabytes(Int(bytesWhenReady))) when ready)",
                 peer: "written: \(Text.megabytes(Int(written)))", ratio: Text.fixed(bytes / written, digits: 3),
                 promise: "< \(promisedWireRatio)", isKept: bytes / written < promisedWireRatio))
-    }
-
-    private func addMemory(of pivot: ListeningServer, count: Int, to run: BenchmarkRun) throws {
-        let figures = try ProcessFigures(pivot.process.identifier)
-        run.report.add(
-            ReportRow(
-                title: "memory of the pivot with \(Text.count(count)) keys, after that", ours: figures.memory,
-                promise: "VmRSS < 150 MB with 1,000,000 keys",
-                isKept: count < promisedMemoryKeys ? nil : figures.residentBytes < promisedMemoryBytes))
     }
 }

@@ -3,7 +3,6 @@ import Foundation
 /// Row 9: one pivot and one node with very many keys: load, first sync, restart, a return after 1 % changed, a listing page by
 /// page, and a glob delete of everything.
 struct LargeRow {
-    private let promisedMemoryBytes = 150_000_000
     private let promisedReturnSeconds = 0.5
     private let promisedWireRatio = 1.15
     private let promisedKeys = 1_000_000
@@ -70,12 +69,9 @@ struct LargeRow {
             let plan = LoadPlan(port: pivot.port, connections: 32, request: request, keys: .uniform(below: count))
             _ = try LoadGenerator.run(plan, .time(warmUpSeconds: 0, seconds: 2))
         }
-        let figures = try ProcessFigures(pivot.process.identifier)
-        run.report.add(
-            ReportRow(
-                title: "memory of a restarted pivot with \(Text.count(count)) keys after reads and writes of random ones",
-                ours: figures.memory, promise: "VmRSS < 150 MB with 1,000,000 keys",
-                isKept: count < promisedKeys ? nil : figures.residentBytes < promisedMemoryBytes))
+        try run.reportMemory(
+            of: pivot, "memory of a restarted pivot with \(Text.count(count)) keys after reads and writes of random ones",
+            keys: count)
     }
 
     private func returnAfterChanges(
