@@ -33,6 +33,24 @@ struct OperatorTests {
         #expect(status.output.contains(#""role":"pivot""#))
     }
 
+    @Test("a space holds what its founder said, however it is started again; only one founded without a word holds everything")
+    func founding() async throws {
+        let folder = try await Fleet(nodes: 0).folder
+        for (name, founded, held) in [("narrow", ["--sync", "things/*"], "things/*"), ("wide", [], "**")] {
+            let pivot = Server("pivot", name: name, folder: "\(folder)/\(name)", arguments: [])
+            try await pivot.start(with: founded)
+            for flags in [[], [], founded] {
+                try await pivot.set("other", "1")
+                #expect(try await pivot.status()["patterns"] as? [String] == [held])
+                let file = "\(folder)/other.bundle"
+                #expect(try Binaries.run("gimbal", ["export", pivot.folder, "other", "--output", file]).status == 0)
+                #expect(try Binaries.run("gimbal", ["verify", file]).output.contains("other") == (name == "wide"))
+                pivot.stop()
+                try await pivot.start(with: flags)
+            }
+        }
+    }
+
     @Test("lesson 8: a stranger is refused until the pivot's operator allows its key")
     func stranger() async throws {
         let fleet = try await Fleet(nodes: 0, pivotFlags: [])

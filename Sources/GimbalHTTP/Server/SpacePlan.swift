@@ -28,7 +28,8 @@ public struct SpacePlan: Sendable {
     /// Of the space in this process.
     public var name: String
     public var role: Role
-    /// Led: added to those that the space has. Followed: what is known of the space's paths before its first log is here.
+    /// Led: added to those that the space has; founded without any, it holds everything. Followed: what is known of the
+    /// space's paths before its first log is here.
     public var patterns: [Pattern]
     public var dataFolder: String
 
@@ -56,10 +57,7 @@ struct SpacePlanReader {
             role = .follow(
                 try following(settings, url, space: flags.space, reachableAt: flags.reachableAt))
         }
-        let patterns = try patterns(sync)
-        return SpacePlan(
-            name: "main", role: role, patterns: patterns.isEmpty && program == .pivot ? [.everything] : patterns,
-            dataFolder: dataFolder)
+        return SpacePlan(name: "main", role: role, patterns: try patterns(sync), dataFolder: dataFolder)
     }
 
     /// The spaces that the file names in `spaces` and describes under `space.NAME`.
@@ -83,7 +81,7 @@ struct SpacePlanReader {
                 description: "\"\(name)\" is no name for a space: letters, digits and -, and not \"\(SpaceHost.localName)\"")
         }
         let settings = settings.scoped(to: ConfigKey("space.\(name)"))
-        var patterns = try patterns(try ServerOptions.list("sync", settings))
+        let patterns = try patterns(try ServerOptions.list("sync", settings))
         let role: SpacePlan.Role
         switch (settings.bool(forKey: "lead", default: false), settings.string(forKey: "pivot")) {
         case (true, nil):
@@ -91,7 +89,6 @@ struct SpacePlanReader {
             guard !patterns.isEmpty || isOnly else {
                 throw ServerOptions.Failure(description: "space.\(name) leads and has no \"sync\": which paths are its?")
             }
-            if patterns.isEmpty { patterns = [.everything] }
         case (false, let url?): role = .follow(try following(settings, url))
         case (true, .some), (false, nil):
             throw ServerOptions.Failure(
