@@ -33,6 +33,7 @@ demo: packages
 test: packages browser-packages lint
 	Specs/models/run.sh
 	Tests/Mutation/run.py --check
+	$(MAKE) docs examples
 	swift build $(SWIFT_FLAGS) --build-tests
 	Tests/Clients/run.sh $(BINARIES)
 	Fuzz/run.sh 2

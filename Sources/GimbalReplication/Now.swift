@@ -8,8 +8,7 @@ public struct Now: Hashable, Sendable {
     /// ever overwrite.
     public static let latestWallMilliseconds: UInt64 = 7_258_118_400_000
 
-    /// - Parameter wallMilliseconds: a clock that is beyond `latestWallMilliseconds` is broken, and read as one that was never
-    ///   set.
+    /// A wall clock that is beyond `latestWallMilliseconds` is broken, and read as one that was never set.
     public init(wallMilliseconds: UInt64, steadyMilliseconds: UInt64) {
         self.wallMilliseconds = wallMilliseconds <= Self.latestWallMilliseconds ? wallMilliseconds : 0
         self.steadyMilliseconds = steadyMilliseconds

@@ -29,6 +29,7 @@ public final class PivotClock: Sendable {
     /// - Parameters:
     ///   - pivotMilliseconds: what the pivot's clock said when it answered.
     ///   - position: where its log ended then.
+    ///   - asked: what `ask` returned when the question was sent.
     public func observe(pivotMilliseconds: UInt64, position: UInt64, askedAt asked: UInt64) {
         let now = clock.now()
         latest.withLock { $0 = Latest(position: position, steadyMilliseconds: now.steadyMilliseconds) }

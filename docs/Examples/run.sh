@@ -14,7 +14,8 @@ cp "$binaries/pivot" "$folder/pivot"
 for example in TalkingClient EmbeddedNode; do
   # The same versions as the repository's own build.
   [ ! -f "$root/Package.resolved" ] || cp "$root/Package.resolved" "$here/$example/"
-  swift build -c release --package-path "$here/$example" --scratch-path "$scratch" --product "$example"
+  swift build -c release --package-path "$here/$example" --scratch-path "$scratch" --product "$example" \
+    --disable-build-manifest-caching
 done
 
 "$folder/pivot" --listen 127.0.0.1:0 --data "$folder/data" --sync 'things/*' --sync settings --open-enrollment \

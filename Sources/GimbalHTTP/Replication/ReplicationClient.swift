@@ -225,7 +225,7 @@ final class ReplicationClient: Service {
         guard node.show(isFollowing: isOpen) else { return }
         if isOpen {
             logger.notice("following the pivot", metadata: ["url": "\(connection.url)", "outbox": "\(node.outboxCount)"])
-        } else {
+        } else if !Task.isCancelled {
             logger.notice("lost the pivot: reads and writes go on here", metadata: ["url": "\(connection.url)"])
         }
     }

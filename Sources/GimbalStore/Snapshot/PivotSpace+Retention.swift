@@ -64,7 +64,9 @@ extension PivotSpace {
 
     /// A node was heard of.
     ///
-    /// - Parameter position: what it has applied or was sent; nil when it did not say.
+    /// - Parameters:
+    ///   - author: the node.
+    ///   - position: what it has applied or was sent; nil when it did not say.
     public func heard(_ author: AuthorID, position: UInt64? = nil) {
         followers.heard(author, position: position, milliseconds: wallMilliseconds)
     }

@@ -38,7 +38,9 @@ public actor SnapshotIntake {
 
     /// Goes on with what an earlier intake staged.
     ///
-    /// - Parameter pivot: whose checkpoint is believed.
+    /// - Parameters:
+    ///   - node: the copy that the snapshot is for.
+    ///   - pivot: whose checkpoint is believed.
     public init(_ node: NodeSpace, from pivot: AuthorID) throws(StoreError) {
         self.node = node
         self.pivot = pivot

@@ -22,7 +22,10 @@ public struct SnapshotReader: Sendable {
     private var refusedCount: UInt64 = 0
     private var subtreeCount: UInt64 = 0
 
-    /// - Parameter section: where to begin.
+    /// - Parameters:
+    ///   - source: what is shown.
+    ///   - section: where to begin.
+    ///   - frameBytes: of a frame, about.
     public init(_ source: SnapshotSource, from section: SnapshotPlace.Section, frameBytes: Int = SnapshotItem.frameBytes) {
         self.source = source
         self.frameBytes = frameBytes

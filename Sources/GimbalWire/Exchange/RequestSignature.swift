@@ -27,7 +27,7 @@ public struct RequestSignature: Hashable, Sendable {
         /// The value of `Content-Digest`; nil for a request without a body.
         public var digest: String?
 
-        /// - Parameter sha512: of the body; nil for a request without one.
+        /// `sha512` is that of the body; nil for a request without one.
         public init(method: String, path: String, query: String, sha512: [UInt8]?) {
             self.method = method
             self.path = path

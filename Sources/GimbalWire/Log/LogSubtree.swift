@@ -94,7 +94,10 @@ extension MerkleTree {
     /// The root over parts of a log that come in order: entries, as subtrees of one leaf, and what stands for others. Holds one
     /// hash a level.
     ///
-    /// - Parameter next: the next part; nil after the last.
+    /// - Parameters:
+    ///   - range: the positions that the parts make up.
+    ///   - primitives: for SHA-256.
+    ///   - next: the next part; nil after the last.
     /// - Returns: nil when the parts do not make up the range by whole subtrees of its split.
     public static func root<Failure: Error>(
         of range: Range<UInt64>, _ primitives: any Primitives, next: () throws(Failure) -> LogSubtree?

@@ -74,7 +74,9 @@ public enum SnapshotItem: Hashable, Sendable {
 
     /// The next item.
     ///
-    /// - Parameter isFirst: whether it is the snapshot's first: a head there, anything else after it.
+    /// - Parameters:
+    ///   - reader: of a frame, at the item.
+    ///   - isFirst: whether it is the snapshot's first: a head there, anything else after it.
     public init(from reader: inout CBORReader, isFirst: Bool) throws(WireError) {
         if isFirst {
             self = .head(try SnapshotHead(from: &reader))
