@@ -8,7 +8,7 @@ public struct Member: Hashable, Sendable {
     /// In the order of dots. Empty: the member is gone and nothing of it is kept.
     public private(set) var live: [Write]
 
-    public init(live: [Write] = []) { self.live = live.sorted { $0.dot < $1.dot } }
+    public init(live: [Write] = []) { self.live = live.count < 2 ? live : live.sorted { $0.dot < $1.dot } }
 
     public var isPresent: Bool { !live.isEmpty }
 

@@ -57,17 +57,29 @@ public struct Pattern: Hashable, Sendable, CustomStringConvertible {
         return prefix
     }
 
+    /// Allocates nothing: every read and every write asks.
     public func matches(_ path: Path) -> Bool {
         guard !path.isReserved else { return false }
-        let parts = path.segments
-        if segments.last == .anyDepth {
-            guard parts.count >= segments.count else { return false }
-        } else {
-            guard parts.count == segments.count else { return false }
+        let bytes = path.bytes
+        let slash = UInt8(ascii: "/")
+        var start = 0
+        for segment in segments {
+            guard start < bytes.count else { return false }
+            var end: Int
+            switch segment {
+            case .anyDepth: return true
+            case .any:
+                end = start
+                while end < bytes.count, bytes[end] != slash { end += 1 }
+            case .exactly(let part):
+                end = start + part.count
+                guard end <= bytes.count, bytes[start..<end].elementsEqual(part), end == bytes.count || bytes[end] == slash
+                else { return false }
+            }
+            start = end + 1
         }
-        return zip(segments, parts).allSatisfy { segment, part in
-            if case .exactly(let bytes) = segment { bytes[...] == part } else { true }
-        }
+        // Behind the last segment is no slash.
+        return start > bytes.count
     }
 
     /// Whether some path matches both.

@@ -28,6 +28,9 @@ public final class AbsentSpace: SpaceStore {
     }
     public func state(_ path: Path) throws(StoreError) -> PathState? { nil }
     public func scan(_ pattern: Pattern, after: Path?, _ visit: (VisibleEntry) -> Bool) throws(StoreError) {}
+    public func scanKeys(
+        _ pattern: Pattern, after: Path?, _ visit: (_ path: Path, _ created: HybridTimestamp) -> Bool
+    ) throws(StoreError) {}
     public func explain(_ path: Path, depth: UInt64) throws(StoreError) -> Explanation {
         Explanation(path: path, standing: [], superseded: [], searchedFrom: 1)
     }

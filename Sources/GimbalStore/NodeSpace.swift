@@ -140,6 +140,12 @@ public final class NodeSpace: SpaceStore {
         try reading.scan(pattern, after: after, visit)
     }
 
+    public func scanKeys(
+        _ pattern: Pattern, after: Path?, _ visit: (_ path: Path, _ created: HybridTimestamp) -> Bool
+    ) throws(StoreError) {
+        try reading.scanKeys(pattern, after: after, visit)
+    }
+
     public func explain(_ path: Path, depth: UInt64) throws(StoreError) -> Explanation {
         try Explainer(engine: engine).explain(path, try state(path), depth: depth)
     }

@@ -93,24 +93,37 @@ public final class SpaceHost: Sendable {
     /// Visits what matches in every space, space by space, each in the order of paths.
     public func scan(_ pattern: Pattern, _ visit: (VisibleEntry) -> Void) throws(StoreError) {
         for home in homes(of: pattern) {
-            try scan(pattern, in: home, after: nil) { entry in
-                visit(entry)
+            let isCertain = isCertain(home)
+            try home.store.scan(pattern, after: nil) { entry in
+                if isCertain || self.home(of: entry.path).store === home.store { visit(entry) }
                 return true
             }
         }
     }
 
-    /// Visits what matches and lives in one space, in the order of paths, until `visit` returns false.
-    public func scan(
-        _ pattern: Pattern, in home: Replicated, after: Path?, _ visit: (VisibleEntry) -> Bool
-    ) throws(StoreError) {
-        // A path that a space has taken over since may still lie in the local one.
-        let isCertain = home.store !== local && replicated.count == 1
-        try home.store.scan(pattern, after: after) { entry in
-            guard isCertain || self.home(of: entry.path).store === home.store else { return true }
-            return visit(entry)
+    /// The same for callers that want no values; `created` in nanoseconds, as clients are shown it.
+    public func scanKeys(_ pattern: Pattern, _ visit: (_ path: Path, _ created: UInt64) -> Void) throws(StoreError) {
+        for home in homes(of: pattern) {
+            try scanKeys(pattern, in: home, after: nil) { path, created in
+                visit(path, created)
+                return true
+            }
         }
     }
+
+    /// Visits the keys that match and live in one space, in the order of paths, until `visit` returns false.
+    public func scanKeys(
+        _ pattern: Pattern, in home: Replicated, after: Path?, _ visit: (_ path: Path, _ created: UInt64) -> Bool
+    ) throws(StoreError) {
+        let isCertain = isCertain(home)
+        try home.store.scanKeys(pattern, after: after) { path, created in
+            guard isCertain || self.home(of: path).store === home.store else { return true }
+            return visit(path, created.nanoseconds)
+        }
+    }
+
+    /// Whether all that lies in a space lives there: a path that another has taken over since may still lie in the local one.
+    private func isCertain(_ home: Replicated) -> Bool { home.store !== local && replicated.count == 1 }
 
     public func close() {
         for space in replicated { space.store.close() }

@@ -55,8 +55,24 @@ struct SpaceReading: Sendable {
     }
 
     /// Calls `visit` for each path that matches and has something to show, in the order of paths, until it returns false.
-    func scan(
-        _ pattern: Pattern, after: Path? = nil, _ visit: (VisibleEntry) -> Bool
+    func scan(_ pattern: Pattern, after: Path? = nil, _ visit: (VisibleEntry) -> Bool) throws(StoreError) {
+        let stored = { (bytes: [UInt8], path: Path) throws(WireError) in try StateRecord.decode(bytes, at: path).visible }
+        try walk(pattern, after: after, stored, \.self) { visit(VisibleEntry(path: $0, write: $1)) }
+    }
+
+    /// The same without reading values.
+    func scanKeys(
+        _ pattern: Pattern, after: Path? = nil, _ visit: (_ path: Path, _ created: HybridTimestamp) -> Bool
+    ) throws(StoreError) {
+        try walk(pattern, after: after, StateRecord.creation, \.created, visit)
+    }
+
+    /// - Parameters:
+    ///   - stored: what is wanted of a stored state; nil when it shows nothing.
+    ///   - part: the same of what a state shows.
+    private func walk<Part>(
+        _ pattern: Pattern, after: Path?, _ stored: ([UInt8], Path) throws(WireError) -> Part?, _ part: (Write) -> Part,
+        _ visit: (Path, Part) -> Bool
     ) throws(StoreError) {
         let view = try storing { () throws(StorageError) in try engine.view() }
         let prefix = pattern.fixedPrefix
@@ -65,27 +81,27 @@ struct SpaceReading: Sendable {
         let overlays = hasOverlays ? try overlays(view, pattern, from: lower, prefix) : []
         var nextOverlay = overlays[...]
         var isStopped = false
-        func emit(_ path: Path, _ state: PathState?) -> Bool {
-            guard let write = state?.visible else { return true }
-            isStopped = !visit(VisibleEntry(path: path, write: write))
+        func emit(_ path: Path, _ part: Part?) -> Bool {
+            guard let part else { return true }
+            isStopped = !visit(path, part)
             return !isStopped
+        }
+        func emitOverlay() -> Bool {
+            let overlay = nextOverlay.removeFirst()
+            return emit(overlay.path, overlay.state?.visible.map(part))
         }
         try SpaceLoader(view: view).scan(from: lower, until: RecordKey.end(of: prefix), in: .state, "states") {
             key, value throws(WireError) in
             guard let path = Path(key) else { throw WireError(.badPath) }
             guard pattern.matches(path) else { return true }
             while let overlay = nextOverlay.first, overlay.path < path {
-                nextOverlay.removeFirst()
-                guard emit(overlay.path, overlay.state) else { return false }
+                guard emitOverlay() else { return false }
             }
-            if let overlay = nextOverlay.first, overlay.path == path {
-                nextOverlay.removeFirst()
-                return emit(path, overlay.state)
-            }
-            return emit(path, try StateRecord.decode(value, at: path))
+            if nextOverlay.first?.path == path { return emitOverlay() }
+            return emit(path, try stored(value, path))
         }
-        while !isStopped, let overlay = nextOverlay.popFirst() {
-            guard emit(overlay.path, overlay.state) else { return }
+        while !isStopped, !nextOverlay.isEmpty {
+            guard emitOverlay() else { return }
         }
     }
 

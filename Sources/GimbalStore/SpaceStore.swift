@@ -24,6 +24,11 @@ public protocol SpaceStore: AnyObject, Sendable {
     /// Calls `visit` for each path that matches and shows something, in the order of paths, until it returns false.
     func scan(_ pattern: Pattern, after: Path?, _ visit: (VisibleEntry) -> Bool) throws(StoreError)
 
+    /// The same for callers that want no values: `created` is that of the path's `VisibleEntry`.
+    func scanKeys(
+        _ pattern: Pattern, after: Path?, _ visit: (_ path: Path, _ created: HybridTimestamp) -> Bool
+    ) throws(StoreError)
+
     /// Why a path shows what it shows, searching the last `depth` entries of the log: for a person's question, not for reads.
     func explain(_ path: Path, depth: UInt64) throws(StoreError) -> Explanation
 

@@ -19,6 +19,8 @@ struct PathTests {
         ("things/*", "things/1", true), ("things/*", "things/1/2", false), ("things/*", "things", false),
         ("*", "settings", true), ("*", "_settings", false), ("**", "a/b/c", true), ("**", "_members/x", false),
         ("a/*/c", "a/b/c", true), ("a/*/c", "a/b/d", false), ("a/**", "a", false), ("a/**", "a/b/c", true),
+        ("a/b", "a/bc", false), ("a/b", "a", false), ("a/*", "ab/c", false), ("a", "a/b", false), ("a/b/*", "a/b", false),
+        ("*/*", "a/b", true), ("**", "a", true),
     ])
     func matching(pattern: String, path: String, matches: Bool) throws {
         #expect(try #require(Pattern(pattern)).matches(try #require(Path(path))) == matches)

@@ -63,9 +63,9 @@ struct ExplorerRoutes: Sendable {
         }
         var keys = Keys(page: page, limit: limit, filter: filter)
         let (first, overflow) = (page - 1).multipliedReportingOverflow(by: limit)
-        try host.scan(glob ?? .everything) { entry in
-            guard glob != nil || entry.path.bytes.starts(with: filter.utf8) else { return }
-            if !overflow, keys.total >= first, keys.keys.count < limit { keys.keys.append(entry.path.description) }
+        try host.scanKeys(glob ?? .everything) { path, _ in
+            guard glob != nil || path.bytes.starts(with: filter.utf8) else { return }
+            if !overflow, keys.total >= first, keys.keys.count < limit { keys.keys.append(path.description) }
             keys.total += 1
         }
         return Self.lines(keys)

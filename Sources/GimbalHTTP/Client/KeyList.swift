@@ -87,6 +87,8 @@ struct KeyList: Sendable {
         var found: [KeyPlace] = []
         var total = 0
         var isWhole = true
+        /// What comes behind it is on none of the pages that are kept.
+        var last: KeyPlace?
         let wanted = text.map { $0.utf8.map(lowercased) }
         let depth = limit.map(ListAhead.depth) ?? .max
         func cut() {
@@ -94,12 +96,13 @@ struct KeyList: Sendable {
             guard found.count > depth else { return }
             found.removeSubrange(depth...)
             isWhole = false
+            last = found.last
         }
-        try host.scan(pattern) { entry in
-            if let wanted, !contains(entry.path.bytes, wanted) { return }
+        try host.scanKeys(pattern) { path, created in
+            if let wanted, !contains(path.bytes, wanted) { return }
             total += 1
-            let key = KeyPlace(entry)
-            if after.map({ $0 < key }) ?? true { found.append(key) }
+            let key = KeyPlace(created: created, path: path)
+            if after.map({ $0 < key }) ?? true, last.map({ key < $0 }) ?? true { found.append(key) }
             if found.count / 2 >= depth { cut() }
         }
         cut()

@@ -39,8 +39,8 @@ extension KeyService {
             var after: Path?
             while true {
                 var paths: [Path] = []
-                try host.scan(pattern, in: home, after: after) { entry in
-                    paths.append(entry.path)
+                try host.scanKeys(pattern, in: home, after: after) { path, _ in
+                    paths.append(path)
                     return paths.count < 512
                 }
                 guard let last = paths.last else { break }

@@ -34,6 +34,21 @@ enum StateRecord {
         return dots
     }
 
+    /// When what a state shows was created, read without its values; nil when it shows nothing.
+    static func creation(_ bytes: [UInt8], at path: Path) throws(WireError) -> HybridTimestamp? {
+        var reader = CBORReader(bytes)
+        guard try reader.arrayCount(upTo: Int.max, "writes") == 1 else { return try decode(bytes, at: path).visible?.created }
+        try reader.array(of: 7)
+        _ = try decodeDot(&reader)
+        _ = try reader.stamp()
+        let created = try reader.stamp()
+        _ = try reader.byteStringRange()
+        let isShown = !reader.takeNull()
+        if isShown { _ = try reader.textRange() }
+        try reader.expectEnd()
+        return isShown ? created : nil
+    }
+
     private static func encode(_ writes: [Write], into writer: inout CBORWriter) {
         writer.array(count: writes.count)
         for write in writes { encode(write, value: write.value?[...], into: &writer) }
