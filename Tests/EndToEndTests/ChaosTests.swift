@@ -109,6 +109,7 @@ struct ChaosTests {
         }
         var rescued = ""
         for name in try FileManager.default.contentsOfDirectory(atPath: "\(folder)/rescue") {
+            #expect(name.hasSuffix(".bundle"), "left behind")
             let verified = try Binaries.run("gimbal", ["verify", "\(folder)/rescue/\(name)"])
             #expect(verified.status == 0, "\(name): \(verified.output.suffix(500))")
             rescued += verified.output

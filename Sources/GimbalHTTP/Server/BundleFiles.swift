@@ -44,12 +44,16 @@ struct TemporaryFile: Sendable {
 
     @concurrent
     func fill(_ write: @Sendable (([UInt8]) throws -> Void) throws -> Void) async throws {
-        guard FileManager.default.createFile(atPath: path, contents: nil, attributes: [.posixPermissions: 0o600]) else {
-            throw CocoaError(.fileWriteUnknown)
-        }
-        let handle = try FileHandle(forWritingTo: URL(fileURLWithPath: path))
+        let handle = try create()
         defer { try? handle.close() }
         try write { try handle.write(contentsOf: $0) }
         try handle.synchronize()
+    }
+
+    /// Empty, and its owner's alone. Foundation would make a file of another name first, which a kill leaves behind.
+    func create() throws -> FileHandle {
+        let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { throw POSIXError(.init(rawValue: errno) ?? .EIO) }
+        return FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
     }
 }

@@ -145,10 +145,7 @@ struct BundleImport {
 extension TemporaryFile {
     /// Writes a request's body as it comes.
     func receive(_ body: RequestBody) async throws {
-        guard FileManager.default.createFile(atPath: path, contents: nil, attributes: [.posixPermissions: 0o600]) else {
-            throw CocoaError(.fileWriteUnknown)
-        }
-        let handle = try FileHandle(forWritingTo: URL(fileURLWithPath: path))
+        let handle = try create()
         defer { try? handle.close() }
         for try await part in body { try handle.write(contentsOf: Data(part.readableBytesView)) }
     }
