@@ -120,13 +120,25 @@ final class Retention: Sendable {
             if hasReplacedSections.withLock({ $0 }) { try clearReplacedSections() }
             while !isClosed.withLock({ $0 }) {
                 guard let situation = asking.withLock({ $0 }).situation() else { return false }
+                let begin = ContinuousClock.now
                 guard try step(situation) else { break }
+                rest(after: ContinuousClock.now - begin, since: situation)
             }
             failure.withLock { $0 = nil }
         } catch {
             failure.withLock { $0 = error }
         }
         return true
+    }
+
+    /// Leaves the machine to those who write, until it is closed or has a new log.
+    private func rest(after worked: Duration, since before: Situation) {
+        let status = status
+        guard let end = asking.withLock({ $0 }).situation()?.end,
+            let rest = options.rest(
+                after: worked, isGrowing: end > before.end, entries: status.entries, bytes: status.bytes)
+        else { return }
+        _ = wakeUp.wait(timeout: .now() + rest / .seconds(1))
     }
 
     private func clearReplacedSections() throws(StoreError) {

@@ -15,11 +15,25 @@ public struct RetentionOptions: Sendable {
     public var snapshotMilliseconds: UInt64 = 60_000
     /// Between two looks at the log, in milliseconds.
     public var intervalMilliseconds: Int = 2000
+    /// While the log grows its upkeep rests this many times as long as it worked.
+    public var restFactor = 9
     /// Entries, and bytes of them, that one step prunes.
     public var entriesPerStep = 512
     public var bytesPerStep = 4 << 20
 
     public init() {}
+
+    /// How long upkeep rests after a step: not at all when nobody writes, or when the log has outgrown its bounds.
+    ///
+    /// - Parameters:
+    ///   - worked: how long the step took.
+    ///   - isGrowing: whether something was written meanwhile.
+    ///   - entries: from the horizon on.
+    ///   - bytes: theirs.
+    package func rest(after worked: Duration, isGrowing: Bool, entries: UInt64, bytes: UInt64) -> Duration? {
+        guard isGrowing, entries <= mostEntries, bytes <= mostBytes else { return nil }
+        return worked * restFactor
+    }
 }
 
 /// How far retention is, as it is stored.
