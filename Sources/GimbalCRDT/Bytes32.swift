@@ -28,6 +28,17 @@ public struct Words32: Hashable, Comparable, Sendable {
         if left.third != right.third { return left.third < right.third }
         return left.fourth < right.fourth
     }
+
+    /// The 32 bytes from `offset` on, which must be there.
+    public init(_ bytes: [UInt8], at offset: Int) {
+        precondition(offset >= 0 && offset + 32 <= bytes.count, "32 bytes are there")
+        self = bytes.withUnsafeBytes { bytes in
+            func word(_ index: Int) -> UInt64 {
+                UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: offset + 8 * index, as: UInt64.self))
+            }
+            return Words32(word(0), word(1), word(2), word(3))
+        }
+    }
 }
 
 extension Bytes32 {
@@ -35,16 +46,7 @@ extension Bytes32 {
     @inlinable
     public init?(_ bytes: some Collection<UInt8>) {
         guard bytes.count == 32 else { return nil }
-        var index = bytes.startIndex
-        func word() -> UInt64 {
-            var word: UInt64 = 0
-            for _ in 0..<8 {
-                word = word << 8 | UInt64(bytes[index])
-                bytes.formIndex(after: &index)
-            }
-            return word
-        }
-        self.init(words: Words32(word(), word(), word(), word()))
+        self.init(words: Words32(Array(bytes), at: 0))
     }
 
     /// Nil unless `hex` is 64 lower-case hexadecimal digits.
@@ -59,6 +61,7 @@ extension Bytes32 {
 
     /// The bytes where they lie, for the call alone: hashes and keys are written out on every hot path, and an array each
     /// would be most of the cost.
+    @inlinable
     public func withBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
         let bigEndian = (
             words.first.bigEndian, words.second.bigEndian, words.third.bigEndian, words.fourth.bigEndian

@@ -9,9 +9,16 @@ public struct Path: Hashable, Comparable, Sendable, CustomStringConvertible {
     public let bytes: [UInt8]
 
     /// Nil for anything that is not a path.
-    public init?(_ bytes: some Collection<UInt8>) {
+    public init?(_ bytes: [UInt8]) {
         guard Path.isValid(bytes) else { return nil }
-        self.bytes = Array(bytes)
+        self.bytes = bytes
+    }
+
+    /// Nil for anything that is not a path.
+    @inlinable
+    public init?(_ bytes: some Collection<UInt8>) {
+        guard bytes.count <= Path.maximumBytes else { return nil }
+        self.init(Array(bytes))
     }
 
     /// Nil for anything that is not a path.
@@ -39,7 +46,8 @@ public struct Path: Hashable, Comparable, Sendable, CustomStringConvertible {
         bytes.withUnsafeBytes { hasher.combine(bytes: $0) }
     }
 
-    private static func isValid(_ bytes: some Collection<UInt8>) -> Bool {
+    /// Of an array, as generic code is not specialized for the modules that call it, and every path that is read comes by.
+    private static func isValid(_ bytes: [UInt8]) -> Bool {
         guard (1...maximumBytes).contains(bytes.count) else { return false }
         var remaining = bytes[...]
         if remaining.first == UInt8(ascii: "_") { remaining = remaining.dropFirst() }

@@ -13,7 +13,7 @@ public enum GimbalServer {
         let logger = ServerLog.make(program.rawValue, options.logLevel)
         let assembly = try await ServerAssembly(options, logger: logger, onListening: ServerLog.announce)
         var services = assembly.services
-        services.append(HeapTrimmer(pause: options.profile == .small ? .seconds(10) : .seconds(60)))
+        services.append(HeapTrimmer(pause: .seconds(10)))
         do {
             try await ServerLog.runUntilStopped(services, logger)
         } catch {

@@ -68,12 +68,15 @@ public struct CBORReader: Sendable {
         }
     }
 
-    public mutating func fixed<Value: Bytes32>(_: Value.Type) throws(WireError) -> Value {
+    @inlinable
+    public mutating func fixed<Value: Bytes32>(_: Value.Type) throws(WireError) -> Value { Value(words: try words()) }
+
+    /// A byte string of 32 bytes.
+    public mutating func words() throws(WireError) -> Words32 {
         let start = offset
-        guard let value = Value(bytes[try byteStringRange()]) else {
-            throw WireError(.unexpected, at: start, "32 bytes expected")
-        }
-        return value
+        let range = try byteStringRange()
+        guard range.count == 32 else { throw WireError(.unexpected, at: start, "32 bytes expected") }
+        return Words32(bytes, at: range.lowerBound)
     }
 
     public mutating func stamp() throws(WireError) -> HybridTimestamp {
