@@ -39,7 +39,26 @@ public struct Path: Hashable, Comparable, Sendable, CustomStringConvertible {
 
     public var description: String { String(decoding: bytes, as: UTF8.self) }
 
-    public static func < (left: Path, right: Path) -> Bool { left.bytes.lexicographicallyPrecedes(right.bytes) }
+    /// As bytes, eight at a time: what a commit touches is sorted.
+    public static func < (left: Path, right: Path) -> Bool {
+        left.bytes.withUnsafeBytes { left in
+            right.bytes.withUnsafeBytes { right in
+                let shared = min(left.count, right.count)
+                var index = 0
+                while index + 8 <= shared {
+                    let one = left.loadUnaligned(fromByteOffset: index, as: UInt64.self)
+                    let other = right.loadUnaligned(fromByteOffset: index, as: UInt64.self)
+                    if one != other { return one.bigEndian < other.bigEndian }
+                    index += 8
+                }
+                while index < shared {
+                    if left[index] != right[index] { return left[index] < right[index] }
+                    index += 1
+                }
+                return left.count < right.count
+            }
+        }
+    }
 
     public func hash(into hasher: inout Hasher) {
         // One call instead of one a byte: paths are the keys of every hot table.

@@ -6,7 +6,10 @@ public struct WorkingSet: Sendable {
     private var original: [Path: PathState?]
     private var current: [Path: PathState?] = [:]
 
-    public init(_ loaded: [Path: PathState?] = [:]) { original = loaded }
+    public init(_ loaded: [Path: PathState?] = [:]) {
+        original = loaded
+        current.reserveCapacity(loaded.count)
+    }
 
     /// Adds a path whose state is known, if it was not loaded yet.
     public mutating func load(_ path: Path, _ state: PathState?) {

@@ -166,6 +166,8 @@ struct NodeWriter: Sendable {
         }
         var loadedStates: [Path: PathState?] = [:]
         var loadedOverlays: [Path: Overlay?] = [:]
+        loadedStates.reserveCapacity(ordered.count)
+        loadedOverlays.reserveCapacity(ordered.count)
         let isPageLoaded = inputs.contains { if case .page = $0 { true } else { false } }
         for (index, path) in ordered.enumerated() {
             loadedStates[path] = .some(

@@ -242,7 +242,9 @@ public final class PivotSpace: SpaceStore {
             case .write(let request):
                 if let path = request.path, states[path] == nil { states[path] = .some(try reading.state(path)) }
             case .push(let push):
-                for path in push.deltas.flatMap(\.paths) where states[path] == nil {
+                let paths = push.deltas.flatMap(\.paths)
+                states.reserveCapacity(states.count + paths.count)
+                for path in paths where states[path] == nil {
                     states[path] = .some(try reading.state(path))
                 }
             }

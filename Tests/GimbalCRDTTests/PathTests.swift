@@ -36,6 +36,16 @@ struct PathTests {
         #expect(right.overlaps(left) == overlaps)
     }
 
+    @Test("paths order as their bytes do, wherever they differ")
+    func order() throws {
+        let texts = ["a", "a-b/c", "a/b", "aaaaaaa", "aaaaaaaa", "aaaaaaaaZ", "aaaaaaaab", "aaaaaaaaba", "aaaaaaab", "b"]
+        #expect(texts == texts.sorted { Array($0.utf8).lexicographicallyPrecedes(Array($1.utf8)) })
+        let paths = try texts.map { try #require(Path($0)) }
+        for (index, one) in paths.enumerated() {
+            for (place, other) in paths.enumerated() { #expect((one < other) == (index < place), "\(one), \(other)") }
+        }
+    }
+
     @Test(arguments: ["", "a/**/b", "_members/*", "a*", "a//b"])
     func invalidPattern(text: String) { #expect(Pattern(text) == nil) }
 }
