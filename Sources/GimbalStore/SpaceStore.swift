@@ -75,7 +75,7 @@ public struct SpaceOptions: Sendable {
     public var watcher: @Sendable (SpaceID) -> (any SpaceWatcher)? = { _ in nil }
 
     public init(
-        cacheBytes: Int = 36 << 20, wallOffsetMilliseconds: Int64 = 0, storage: RocksDBOptions = RocksDBOptions(),
+        cacheBytes: Int = 24 << 20, wallOffsetMilliseconds: Int64 = 0, storage: RocksDBOptions = RocksDBOptions(),
         retention: RetentionOptions = RetentionOptions()
     ) {
         self.cacheBytes = cacheBytes
