@@ -14,6 +14,7 @@ struct RetentionTests {
         var options = RetentionOptions()
         options.mostEntries = 1000
         options.mostBytes = 50
+        #expect(options.rest(after: .seconds(100), isGrowing: true, entries: 1, bytes: 1) == options.longestRest)
         #expect(options.rest(after: .milliseconds(10), isGrowing: isGrowing, entries: entries, bytes: bytes) == rest)
     }
 
@@ -22,6 +23,7 @@ struct RetentionTests {
         var retention = RetentionOptions.shortest
         retention.mostEntries = 1_000_000
         retention.restFactor = 1_000_000_000
+        retention.longestRest = .seconds(1_000_000)
         let world = try await World(retention: retention)
         let pivot = try #require(world.pivot)
         for number in 0..<200 { try await set(pivot, "things/\(number % 7)", "\(number)") }

@@ -17,6 +17,8 @@ public struct RetentionOptions: Sendable {
     public var intervalMilliseconds: Int = 2000
     /// While the log grows its upkeep rests this many times as long as it worked.
     public var restFactor = 9
+    /// And no longer than this: a step may have taken long because the machine slept.
+    public var longestRest = Duration.seconds(10)
     /// Entries, and bytes of them, that one step prunes.
     public var entriesPerStep = 512
     public var bytesPerStep = 4 << 20
@@ -32,7 +34,7 @@ public struct RetentionOptions: Sendable {
     ///   - bytes: theirs.
     package func rest(after worked: Duration, isGrowing: Bool, entries: UInt64, bytes: UInt64) -> Duration? {
         guard isGrowing, entries <= mostEntries, bytes <= mostBytes else { return nil }
-        return worked * restFactor
+        return min(worked * restFactor, longestRest)
     }
 }
 
