@@ -24,7 +24,17 @@ struct ConflictTests {
             #expect(siblings.count == 1)
             #expect((siblings.first?["data"] as? [String: Any])?["by"] as? Int == 0)
             #expect(shown["author"] as? String != siblings.first?["author"] as? String)
+            for write in [shown] + siblings {
+                #expect(write["stamp"] as? UInt64 == write["effectiveStamp"] as? UInt64 && write["stamp"] is UInt64)
+                // Written while the pivot was away, which alone knows when it took what.
+                #expect((write["skewMilliseconds"] as? Int ?? 0 < 0) == (server === fleet.pivot), "\(server.name): \(write)")
+            }
         }
+        // What stands is found however little is searched.
+        for number in 0..<3 { try await fleet.pivot.set("settings", "\(number)") }
+        let shallow = try json(try await fleet.pivot.send(.GET, "/_gimbal/explain?key=things/x&depth=1").body)
+        let standing = try #require(shallow["standing"] as? [[String: Any]])
+        #expect(standing.count == 2 && standing.allSatisfy { $0["stamp"] is UInt64 && $0["position"] is Int })
         let explained = try json(try await fleet.pivot.send(.GET, "/_gimbal/explain?key=things/x").body)
         #expect((explained["standing"] as? [[String: Any]])?.count == 2)
         #expect(explained["reason"] as? String == "greater-stamp")

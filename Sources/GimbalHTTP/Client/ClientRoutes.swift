@@ -78,7 +78,7 @@ struct ClientRoutes: Sendable {
         return response(answer, isHead: request.method == .head)
     }
 
-    /// A key with the concurrent writes that lost, each with its author.
+    /// A key with the concurrent writes that lost, each with its author, stamps and clock skew.
     private func siblings(_ key: String, _ request: Request) async throws -> Response {
         guard let path = Path(key) else { return response(KeyService.invalidPath) }
         guard !path.isReserved else { return response(KeyService.reservedPath) }
@@ -87,7 +87,8 @@ struct ClientRoutes: Sendable {
         let freshness = await keys.refresh(home, preference(request))
         if freshness == .local, preference(request) == .latest { return response(KeyService.pivotAway) }
         let description = ExplanationJSON(records: home.store.records)
-        guard let value = description.siblings(path, try home.store.state(path)) else {
+        let (state, explanation) = (try home.store.state(path), try home.store.explain(path, depth: 0))
+        guard let value = description.siblings(path, state, explanation) else {
             return refusal(.notFound, "not-found", "ooo: empty key")
         }
         var response = json(value)

@@ -148,23 +148,26 @@ struct ExplanationJSON {
         ]
     }
 
-    /// `GET KEY?siblings=1`: what the key shows, who wrote it, and the concurrent writes that lost.
-    func siblings(_ path: Path, _ state: PathState?) -> JSONValue? {
+    /// `GET KEY?siblings=1`: what the key shows, who wrote it and when, and the concurrent writes that lost.
+    func siblings(_ path: Path, _ state: PathState?, _ explanation: Explanation) -> JSONValue? {
         guard let state, let shown = state.visible else { return nil }
         var siblings: [Write] = []
         if case .member(let member) = state { siblings = member.siblings }
-        return .object(
-            meta(path, shown) + [
-                ("siblings", .array(siblings.map { .object(meta(path, $0)) }))
-            ])
+        let events = Dictionary(explanation.standing.map { ($0.dot, $0) }, uniquingKeysWith: { $1 })
+        func meta(_ write: Write) -> [(name: String, value: JSONValue)] { self.meta(path, write, events[write.dot]) }
+        return .object(meta(shown) + [("siblings", .array(siblings.map { .object(meta($0)) }))])
     }
 
-    private func meta(_ path: Path, _ write: Write) -> [(name: String, value: JSONValue)] {
+    /// - Parameter event: nil for a write that came in between.
+    private func meta(_ path: Path, _ write: Write, _ event: Explanation.Event?) -> [(name: String, value: JSONValue)] {
         let entry = VisibleEntry(path: path, write: write)
         return [
             ("created", .number("\(entry.created)")), ("updated", .number("\(entry.updated)")),
             ("index", .string(path.index)), ("path", .string(path.description)), ("data", Self.parsed(entry.value)),
-        ] + author(write.dot)
+        ] + author(write.dot) + [
+            ("stamp", Self.number(event?.stamp?.nanoseconds)), ("effectiveStamp", .number("\(write.stamp.nanoseconds)")),
+            ("skewMilliseconds", Self.number(event?.skewMilliseconds)),
+        ]
     }
 
     static func parsed(_ bytes: [UInt8]) -> JSONValue { (try? JSONValue(parsing: bytes)) ?? .null }

@@ -14,11 +14,11 @@ public struct Explanation: Sendable {
 
         public var kind: Kind
         public var dot: Dot
-        /// The writer's stamp; nil where the operation is older than what was searched.
+        /// The writer's stamp; nil where the log does not show the operation.
         public var stamp: HybridTimestamp?
         /// What it counts as: the smaller of the stamp and the cap.
         public var effectiveStamp: HybridTimestamp
-        /// Its place in the log; nil while it waits in this node's outbox, or where it is older than what was searched.
+        /// Its place in the log; nil while it waits in this node's outbox.
         public var position: UInt64?
         /// The pivot's time when it took the operation, in milliseconds.
         public var acceptedMilliseconds: UInt64?
@@ -73,13 +73,20 @@ struct Explainer: Sendable {
 
     /// - Parameters:
     ///   - state: what clients see there, pending writes included.
-    ///   - depth: how many of the log's last entries are searched.
+    ///   - depth: how many of the log's last entries are searched for what does not stand any more.
     func explain(_ path: Path, _ state: PathState?, depth: UInt64) throws(StoreError) -> Explanation {
         let view = try storing { () throws(StorageError) in try engine.view() }
         let loader = SpaceLoader(view: view)
         let (end, begin) = try range(loader, depth)
         var replay = Replay()
-        if end > 0 {
+        for position in try positions(of: state, below: begin, loader) {
+            let stored = try storing { () throws(StorageError) in try view.load([RecordKey.number(position)], from: .log)[0] }
+            guard let stored else { continue }
+            try decoding("log entry \(position)") { () throws(WireError) in
+                try replay.take(LogEntry(decoding: stored), at: position, path, primitives)
+            }
+        }
+        if begin <= end {
             try loader.scan(from: RecordKey.number(begin), until: RecordKey.number(end + 1), in: .log, "log") {
                 key, value throws(WireError) in
                 try replay.take(LogEntry(decoding: value), at: RecordKey.number(from: key), path, primitives)
@@ -92,6 +99,23 @@ struct Explainer: Sendable {
             replay.events[index].acceptedMilliseconds = try log.firstCheckpoint(after: position - 1, loader)?.pivotMilliseconds
         }
         return explanation(path, state, replay, from: begin)
+    }
+
+    /// Where the log has what stands, by its writers' chains, in its order.
+    private func positions(
+        of state: PathState?, below begin: UInt64, _ loader: SpaceLoader
+    ) throws(StoreError) -> [UInt64] {
+        var positions: Set<UInt64> = []
+        for write in state?.writes ?? [] {
+            let first = RecordKey.link(write.dot.replica, lastSequence: write.dot.sequence)
+            let end = RecordKey.end(of: RecordKey.replica(write.dot.replica))
+            try loader.scan(from: first, until: end, in: .chain, "chain") { _, value throws(WireError) in
+                let link = try CommitRecord.decodeLink(value)
+                if link.firstSequence <= write.dot.sequence, link.position < begin { positions.insert(link.position) }
+                return false
+            }
+        }
+        return positions.sorted()
     }
 
     private func range(_ loader: SpaceLoader, _ depth: UInt64) throws(StoreError) -> (end: UInt64, begin: UInt64) {

@@ -82,6 +82,14 @@ enum CommitRecord {
         return writer.bytes
     }
 
+    static func decodeLink(_ bytes: [UInt8]) throws(WireError) -> (firstSequence: UInt64, position: UInt64) {
+        var reader = CBORReader(bytes)
+        try reader.array(of: 3)
+        let first = try reader.unsigned()
+        _ = try reader.byteStringRange()
+        return (first, try reader.unsigned())
+    }
+
     private static func encode(_ frontier: MerkleTree.Frontier, _ base: SpaceBase) -> [UInt8] {
         var writer = CBORWriter()
         writer.array(count: 4)
