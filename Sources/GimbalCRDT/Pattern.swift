@@ -65,12 +65,10 @@ public struct Pattern: Hashable, Sendable, CustomStringConvertible {
         var start = 0
         for segment in segments {
             guard start < bytes.count else { return false }
-            var end: Int
+            let end: Int
             switch segment {
             case .anyDepth: return true
-            case .any:
-                end = start
-                while end < bytes.count, bytes[end] != slash { end += 1 }
+            case .any: end = bytes[start...].firstIndex(of: slash) ?? bytes.count
             case .exactly(let part):
                 end = start + part.count
                 guard end <= bytes.count, bytes[start..<end].elementsEqual(part), end == bytes.count || bytes[end] == slash

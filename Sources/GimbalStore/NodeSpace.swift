@@ -253,15 +253,6 @@ public final class NodeSpace: SpaceStore {
 
     /// Operations of this node that are not known to be in the log.
     public var outboxCount: UInt64 { published.withLock { $0.outboxCount } }
-    /// The first of them, in the order in which they were written.
-    public func outbox(limit: Int) throws(StoreError) -> [PendingOperation] {
-        try SpaceLoader(view: engine).pending(from: 0, byteLimit: .max, countLimit: limit)
-    }
-
-    /// When the oldest of them was written, by this node's clock.
-    public func oldestPending() throws(StoreError) -> HybridTimestamp? {
-        try SpaceLoader(view: engine).pending(from: 0, byteLimit: 1).first?.stamp
-    }
 
     /// The pivot's signature under the checkpoint at the cursor.
     public var checkpoint: SignedPayload? { published.withLock { $0.checkpoint } }

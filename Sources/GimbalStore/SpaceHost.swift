@@ -93,9 +93,9 @@ public final class SpaceHost: Sendable {
     /// Visits what matches in every space, space by space, each in the order of paths.
     public func scan(_ pattern: Pattern, _ visit: (VisibleEntry) -> Void) throws(StoreError) {
         for home in homes(of: pattern) {
-            let isCertain = isCertain(home)
+            let lives = livesThere(home)
             try home.store.scan(pattern, after: nil) { entry in
-                if isCertain || self.home(of: entry.path).store === home.store { visit(entry) }
+                if lives(entry.path) { visit(entry) }
                 return true
             }
         }
@@ -115,15 +115,17 @@ public final class SpaceHost: Sendable {
     public func scanKeys(
         _ pattern: Pattern, in home: Replicated, after: Path?, _ visit: (_ path: Path, _ created: UInt64) -> Bool
     ) throws(StoreError) {
-        let isCertain = isCertain(home)
+        let lives = livesThere(home)
         try home.store.scanKeys(pattern, after: after) { path, created in
-            guard isCertain || self.home(of: path).store === home.store else { return true }
-            return visit(path, created.nanoseconds)
+            lives(path) ? visit(path, created.nanoseconds) : true
         }
     }
 
-    /// Whether all that lies in a space lives there: a path that another has taken over since may still lie in the local one.
-    private func isCertain(_ home: Replicated) -> Bool { home.store !== local && replicated.count == 1 }
+    /// Whether a path that lies in a space lives there: one that another has taken over since may still lie in the local one.
+    private func livesThere(_ home: Replicated) -> (Path) -> Bool {
+        guard home.store === local || replicated.count > 1 else { return { _ in true } }
+        return { self.home(of: $0).store === home.store }
+    }
 
     public func close() {
         for space in replicated { space.store.close() }

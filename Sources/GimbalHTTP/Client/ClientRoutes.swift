@@ -87,8 +87,7 @@ struct ClientRoutes: Sendable {
         let freshness = await keys.refresh(home, preference(request))
         if freshness == .local, preference(request) == .latest { return response(KeyService.pivotAway) }
         let description = ExplanationJSON(records: home.store.records)
-        let (state, explanation) = (try home.store.state(path), try home.store.explain(path, depth: 0))
-        guard let value = description.siblings(path, state, explanation) else {
+        guard let value = description.siblings(try home.store.explain(path, depth: 0)) else {
             return refusal(.notFound, "not-found", "ooo: empty key")
         }
         var response = json(value)

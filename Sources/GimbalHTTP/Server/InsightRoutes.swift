@@ -149,18 +149,20 @@ struct ExplanationJSON {
     }
 
     /// `GET KEY?siblings=1`: what the key shows, who wrote it and when, and the concurrent writes that lost.
-    func siblings(_ path: Path, _ state: PathState?, _ explanation: Explanation) -> JSONValue? {
-        guard let state, let shown = state.visible else { return nil }
+    func siblings(_ explanation: Explanation) -> JSONValue? {
+        guard let state = explanation.state, let shown = state.visible else { return nil }
         var siblings: [Write] = []
         if case .member(let member) = state { siblings = member.siblings }
-        let events = Dictionary(explanation.standing.map { ($0.dot, $0) }, uniquingKeysWith: { $1 })
-        func meta(_ write: Write) -> [(name: String, value: JSONValue)] { self.meta(path, write, events[write.dot]) }
-        return .object(meta(shown) + [("siblings", .array(siblings.map { .object(meta($0)) }))])
+        return .object(
+            meta(shown, in: explanation) + [
+                ("siblings", .array(siblings.map { .object(meta($0, in: explanation)) }))
+            ])
     }
 
-    /// - Parameter event: nil for a write that came in between.
-    private func meta(_ path: Path, _ write: Write, _ event: Explanation.Event?) -> [(name: String, value: JSONValue)] {
+    private func meta(_ write: Write, in explanation: Explanation) -> [(name: String, value: JSONValue)] {
+        let path = explanation.path
         let entry = VisibleEntry(path: path, write: write)
+        let event = explanation.standing.first { $0.dot == write.dot }
         return [
             ("created", .number("\(entry.created)")), ("updated", .number("\(entry.updated)")),
             ("index", .string(path.index)), ("path", .string(path.description)), ("data", Self.parsed(entry.value)),

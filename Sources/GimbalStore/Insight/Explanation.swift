@@ -36,6 +36,8 @@ public struct Explanation: Sendable {
     }
 
     public var path: Path
+    /// What clients see there, pending writes included.
+    public var state: PathState?
     /// What stands, the greatest first: what reads answer, then its siblings.
     public var standing: [Event]
     /// What was superseded, newest place first.
@@ -139,7 +141,7 @@ struct Explainer: Sendable {
         }
         let dots = Set(standing.map(\.dot))
         return Explanation(
-            path: path, standing: events,
+            path: path, state: state, standing: events,
             superseded: replay.events.filter { !dots.contains($0.dot) && $0.kind != .remove }.reversed(),
             searchedFrom: begin)
     }

@@ -82,12 +82,13 @@ enum CommitRecord {
         return writer.bytes
     }
 
-    static func decodeLink(_ bytes: [UInt8]) throws(WireError) -> (firstSequence: UInt64, position: UInt64) {
+    /// The other parts of a link are in its key.
+    static func decodeLink(
+        _ bytes: [UInt8]
+    ) throws(WireError) -> (firstSequence: UInt64, headerHash: Digest, position: UInt64) {
         var reader = CBORReader(bytes)
         try reader.array(of: 3)
-        let first = try reader.unsigned()
-        _ = try reader.byteStringRange()
-        return (first, try reader.unsigned())
+        return (try reader.unsigned(), try reader.fixed(Digest.self), try reader.unsigned())
     }
 
     private static func encode(_ frontier: MerkleTree.Frontier, _ base: SpaceBase) -> [UInt8] {

@@ -85,13 +85,8 @@ struct SpaceLoader {
             guard let replica = RecordKey.replica(from: key.prefix(40)), key.count == 48 else {
                 throw .damaged(record: "chain", WireError(.truncated))
             }
-            let hash = try decoding("chain of \(replica)") { () throws(WireError) in
-                var reader = CBORReader(value)
-                try reader.array(of: 3)
-                _ = try reader.unsigned()
-                return try reader.fixed(Digest.self)
-            }
-            heads[replica] = Head(sequence: RecordKey.number(from: key), headerHash: hash)
+            let link = try decoding("chain of \(replica)") { () throws(WireError) in try CommitRecord.decodeLink(value) }
+            heads[replica] = Head(sequence: RecordKey.number(from: key), headerHash: link.headerHash)
             upper = RecordKey.replica(replica)
         }
         return VersionVector(heads: heads)

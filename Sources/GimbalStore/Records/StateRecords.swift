@@ -23,14 +23,7 @@ enum StateRecord {
     static func dots(_ bytes: [UInt8]) throws(WireError) -> [Dot] {
         var reader = CBORReader(bytes)
         var dots: [Dot] = []
-        for _ in 0..<(try reader.arrayCount(upTo: Int.max, "writes")) {
-            try reader.array(of: 7)
-            dots.append(try decodeDot(&reader))
-            _ = try reader.stamp()
-            _ = try reader.stamp()
-            _ = try reader.byteStringRange()
-            if !reader.takeNull() { _ = try reader.textRange() }
-        }
+        for _ in 0..<(try reader.arrayCount(upTo: Int.max, "writes")) { dots.append(try skim(&reader).dot) }
         return dots
     }
 
@@ -38,15 +31,23 @@ enum StateRecord {
     static func creation(_ bytes: [UInt8], at path: Path) throws(WireError) -> HybridTimestamp? {
         var reader = CBORReader(bytes)
         guard try reader.arrayCount(upTo: Int.max, "writes") == 1 else { return try decode(bytes, at: path).visible?.created }
+        let write = try skim(&reader)
+        try reader.expectEnd()
+        return write.hasValue ? write.created : nil
+    }
+
+    /// One write without its hash and value.
+    private static func skim(
+        _ reader: inout CBORReader
+    ) throws(WireError) -> (dot: Dot, created: HybridTimestamp, hasValue: Bool) {
         try reader.array(of: 7)
-        _ = try decodeDot(&reader)
+        let dot = try decodeDot(&reader)
         _ = try reader.stamp()
         let created = try reader.stamp()
         _ = try reader.byteStringRange()
-        let isShown = !reader.takeNull()
-        if isShown { _ = try reader.textRange() }
-        try reader.expectEnd()
-        return isShown ? created : nil
+        let hasValue = !reader.takeNull()
+        if hasValue { _ = try reader.textRange() }
+        return (dot, created, hasValue)
     }
 
     private static func encode(_ writes: [Write], into writer: inout CBORWriter) {
