@@ -32,10 +32,8 @@ public struct Path: Hashable, Comparable, Sendable, CustomStringConvertible {
     public var segments: [ArraySlice<UInt8>] { bytes.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false) }
 
     /// The last segment: what clients call the index.
-    public var index: String {
-        let start = bytes.lastIndex(of: UInt8(ascii: "/")).map { $0 + 1 } ?? 0
-        return String(decoding: bytes[start...], as: UTF8.self)
-    }
+    public var index: String { String(decoding: indexBytes, as: UTF8.self) }
+    public var indexBytes: ArraySlice<UInt8> { bytes[(bytes.lastIndex(of: UInt8(ascii: "/")).map { $0 + 1 } ?? 0)...] }
 
     public var description: String { String(decoding: bytes, as: UTF8.self) }
 

@@ -13,6 +13,14 @@ public struct WriteRequest: Sendable {
         case delete(Path)
         /// One of the space's own records; only the pivot's own code asks for it.
         case record(Path, value: [UInt8])
+
+        /// The path whose state must be loaded; nil for a push, whose path does not exist yet.
+        public var path: Path? {
+            switch self {
+            case .set(let path, _), .patch(let path, _), .delete(let path), .record(let path, _): path
+            case .push: nil
+            }
+        }
     }
 
     /// Comes back in the answer.
@@ -24,13 +32,7 @@ public struct WriteRequest: Sendable {
         self.action = action
     }
 
-    /// The path whose state must be loaded; nil for a push, whose path does not exist yet.
-    public var path: Path? {
-        switch action {
-        case .set(let path, _), .patch(let path, _), .delete(let path), .record(let path, _): path
-        case .push: nil
-        }
-    }
+    public var path: Path? { action.path }
 }
 
 /// What became of a write.

@@ -86,6 +86,8 @@ public final class PivotSpace: SpaceStore {
     public func submit(
         _ action: WriteRequest.Action, completion: @escaping @Sendable (Result<Written, WriteFailure>) -> Void
     ) {
+        // Many submit at once and one writes: what must come from the disk is fetched here. The writer reports what fails.
+        if let path = action.path { _ = try? reading.state(path) }
         if !loop.submit(.write(action, completion)) { completion(.failure(.closed)) }
     }
 

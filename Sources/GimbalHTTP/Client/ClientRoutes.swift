@@ -101,16 +101,16 @@ struct ClientRoutes: Sendable {
 
     private func response(_ answer: KeyAnswer, isHead: Bool = false) -> Response {
         var headers = HTTPFields()
-        if let body = answer.body {
+        let body = answer.body
+        if let body {
             headers[.contentType] = answer.errorCode == nil ? "application/json" : "text/plain; charset=utf-8"
             headers[.contentLength] = String(body.readableBytes)
         }
         headers[.gimbalFreshness] = answer.freshness?.rawValue
         headers[.gimbalErrorCode] = answer.errorCode
-        let body = isHead ? nil : answer.body
         return Response(
             status: .init(code: answer.status), headers: headers,
-            body: body.map { ResponseBody(byteBuffer: $0) } ?? ResponseBody())
+            body: isHead ? ResponseBody() : body.map { ResponseBody(byteBuffer: $0) } ?? ResponseBody())
     }
 
     // MARK: Patterns

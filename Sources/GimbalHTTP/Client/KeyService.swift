@@ -32,10 +32,32 @@ struct KeyAnswer: Sendable {
     var status: Int
     var errorCode: String?
     var freshness: Freshness?
-    var body: ByteBuffer?
+    var content = Content.none
+
+    enum Content: Sendable {
+        case none
+        case bytes(ByteBuffer)
+        /// What a write says of the key it wrote, put into bytes by who sends it: the space's writer has better things to do.
+        case index(of: Path)
+    }
+
+    var body: ByteBuffer? {
+        switch content {
+        case .none: return nil
+        case .bytes(let bytes): return bytes
+        case .index(let path):
+            let index = path.indexBytes
+            var bytes = ByteBuffer()
+            bytes.reserveCapacity(index.count + 12)
+            bytes.writeStaticString("{\"index\":\"")
+            bytes.writeBytes(index)
+            bytes.writeStaticString("\"}")
+            return bytes
+        }
+    }
 
     static func failure(_ status: Int, _ code: String, _ sentence: String) -> KeyAnswer {
-        KeyAnswer(status: status, errorCode: code, body: ByteBuffer(string: sentence))
+        KeyAnswer(status: status, errorCode: code, content: .bytes(ByteBuffer(string: sentence)))
     }
 }
 
@@ -142,7 +164,7 @@ struct KeyService: Sendable {
             var body = ByteBuffer()
             body.reserveCapacity(MetaObject.size(entry))
             MetaObject.write(entry, to: &body)
-            return KeyAnswer(status: 200, freshness: freshness, body: body)
+            return KeyAnswer(status: 200, freshness: freshness, content: .bytes(body))
         } catch {
             return .failure(500, error.code, error.description)
         }
@@ -173,19 +195,11 @@ struct KeyService: Sendable {
         host.home(of: path).store.submit(action) { result in
             switch result {
             case .success(let written):
-                completion(isDelete ? KeyAnswer(status: 204) : KeyAnswer(status: 200, body: Self.index(written.path)))
+                completion(isDelete ? KeyAnswer(status: 204) : KeyAnswer(status: 200, content: .index(of: written.path)))
             case .failure(let failure):
                 completion(Self.answer(failure, isDelete: isDelete))
             }
         }
-    }
-
-    private static func index(_ path: Path) -> ByteBuffer {
-        var body = ByteBuffer()
-        body.writeString("{\"index\":\"")
-        body.writeString(path.index)
-        body.writeString("\"}")
-        return body
     }
 
     static func answer(_ failure: WriteFailure, isDelete: Bool = false) -> KeyAnswer {

@@ -10,12 +10,10 @@ enum MetaObject {
         buffer.writeStaticString(",\"updated\":")
         buffer.writeString(String(entry.updated))
         // A path's characters need no escapes.
-        let bytes = entry.path.bytes
-        let start = bytes.lastIndex(of: UInt8(ascii: "/")).map { $0 + 1 } ?? 0
         buffer.writeStaticString(",\"index\":\"")
-        buffer.writeBytes(bytes[start...])
+        buffer.writeBytes(entry.path.indexBytes)
         buffer.writeStaticString("\",\"path\":\"")
-        buffer.writeBytes(bytes)
+        buffer.writeBytes(entry.path.bytes)
         buffer.writeStaticString("\",\"data\":")
         buffer.writeBytes(entry.value)
         buffer.writeStaticString("}")

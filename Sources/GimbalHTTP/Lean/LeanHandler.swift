@@ -226,9 +226,10 @@ final class LeanHandler: ChannelDuplexHandler, RemovableChannelHandler {
     ) {
         let isKeptAlive = isKeptAlive && !isLastAnswer
         finished(status: answer.status)
-        let head = LeanResponse.head(answer, isKeptAlive: isKeptAlive, isCrossOrigin: isCrossOrigin)
+        let body = answer.body
+        let head = LeanResponse.head(answer, body: body, isKeptAlive: isKeptAlive, isCrossOrigin: isCrossOrigin)
         context.write(wrapOutboundOut(.head(head)), promise: nil)
-        if let body = answer.body, !isHead { context.write(wrapOutboundOut(.body(.byteBuffer(body))), promise: nil) }
+        if let body, !isHead { context.write(wrapOutboundOut(.body(.byteBuffer(body))), promise: nil) }
         if isKeptAlive {
             state = .idle
             context.write(wrapOutboundOut(.end(nil)), promise: nil)

@@ -39,7 +39,8 @@ enum LeanRequest {
 enum LeanResponse {
     /// A whole answer on a connection that stays open, as `head` and the body would be encoded.
     static func bytes(_ answer: KeyAnswer, isHead: Bool, _ allocator: ByteBufferAllocator) -> ByteBuffer {
-        var bytes = allocator.buffer(capacity: 256 + (answer.body?.readableBytes ?? 0))
+        let body = answer.body
+        var bytes = allocator.buffer(capacity: 256 + (body?.readableBytes ?? 0))
         bytes.writeStaticString("HTTP/1.1 ")
         switch answer.status {
         case 200: bytes.writeStaticString("200 OK")
@@ -47,7 +48,7 @@ enum LeanResponse {
             let status = HTTPResponseStatus(statusCode: answer.status)
             bytes.writeString("\(status.code) \(status.reasonPhrase)")
         }
-        if let body = answer.body {
+        if let body {
             if answer.errorCode == nil {
                 bytes.writeStaticString("\r\nContent-Type: application/json\r\nContent-Length: ")
             } else {
@@ -66,14 +67,14 @@ enum LeanResponse {
             bytes.writeString(code)
         }
         bytes.writeStaticString("\r\n\r\n")
-        if !isHead, var body = answer.body { bytes.writeBuffer(&body) }
+        if !isHead, var body { bytes.writeBuffer(&body) }
         return bytes
     }
 
-    static func head(_ answer: KeyAnswer, isKeptAlive: Bool, isCrossOrigin: Bool) -> HTTPResponseHead {
+    static func head(_ answer: KeyAnswer, body: ByteBuffer?, isKeptAlive: Bool, isCrossOrigin: Bool) -> HTTPResponseHead {
         var headers = HTTPHeaders()
         headers.reserveCapacity(5)
-        if let body = answer.body {
+        if let body {
             headers.add(name: "Content-Type", value: answer.errorCode == nil ? "application/json" : "text/plain; charset=utf-8")
             headers.add(name: "Content-Length", value: String(body.readableBytes))
         } else if answer.status != 204 {

@@ -41,20 +41,25 @@ struct TriggerBook: Sendable {
         targets[author] = Target(address: address)
     }
 
-    /// The nodes that are to be told now.
+    /// The nodes that are to be told now, and whether there are others that the next commit would be news for.
     ///
     /// - Parameter isWanted: whether a node is still to be told: a member that does not follow.
-    mutating func take(_ now: NIODeadline, logEnd: UInt64, isWanted: (AuthorID) -> Bool) -> [Call] {
+    mutating func take(
+        _ now: NIODeadline, logEnd: UInt64, isWanted: (AuthorID) -> Bool
+    ) -> (calls: [Call], isAnyIdle: Bool) {
         var calls: [Call] = []
+        var isAnyIdle = false
         for (author, target) in targets where inFlight < Self.concurrency {
-            guard !target.isInFlight, now >= target.notBefore, target.toldPosition != logEnd || now >= target.checkAt,
-                isWanted(author)
-            else { continue }
+            guard !target.isInFlight, now >= target.notBefore, isWanted(author) else { continue }
+            guard target.toldPosition != logEnd || now >= target.checkAt else {
+                isAnyIdle = true
+                continue
+            }
             targets[author]?.isInFlight = true
             inFlight += 1
             calls.append(Call(author: author, address: target.address, position: logEnd))
         }
-        return calls
+        return (calls, isAnyIdle)
     }
 
     mutating func finish(_ call: Call, _ now: NIODeadline, isAnswered: Bool) {

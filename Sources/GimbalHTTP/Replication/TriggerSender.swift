@@ -20,6 +20,8 @@ final class TriggerSender: Service {
     private let http: HTTPClient
     private let logger: Logger
     private let book = Mutex(TriggerBook())
+    /// Whether the next commit is news for some node; else the next tick is early enough, and commits wake nobody.
+    private let awaitsCommit = Atomic(false)
 
     private static let timeout = TimeAmount.seconds(2)
     private static let tick = Duration.seconds(1)
@@ -51,7 +53,9 @@ final class TriggerSender: Service {
 
     func run() async throws {
         let (wakes, sink) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
-        let stopListening = pivot.onAdvance { _ in sink.yield() }
+        let stopListening = pivot.onAdvance { [unowned self] _ in
+            if awaitsCommit.exchange(false, ordering: .acquiringAndReleasing) { sink.yield() }
+        }
         defer { stopListening() }
         await cancelWhenGracefulShutdown {
             await withDiscardingTaskGroup { group in
@@ -72,11 +76,15 @@ final class TriggerSender: Service {
     private func due() -> [TriggerBook.Call] {
         let members = pivot.records.members
         let following = health.following
-        return book.withLock { book in
+        // Before the log's end is read: a commit after that wakes this up again.
+        awaitsCommit.store(true, ordering: .sequentiallyConsistent)
+        let (calls, isAnyIdle) = book.withLock { book in
             book.take(.now(), logEnd: pivot.place.position) { author in
                 members[author].map { !$0.isRevoked } ?? false && !following.contains(author)
             }
         }
+        if !isAnyIdle { awaitsCommit.store(false, ordering: .sequentiallyConsistent) }
+        return calls
     }
 
     private func send(_ call: TriggerBook.Call) async {

@@ -82,16 +82,7 @@ public struct StateDigest: Hashable, Sendable {
     public func value(_ primitives: any Primitives) -> Digest { primitives.hash(allBytes) }
 
     /// All buckets, 64 bytes each.
-    public var allBytes: [UInt8] {
-        // Copied as a whole: this is hashed once a commit.
-        [UInt8](unsafeUninitializedCapacity: words.count * 8) { buffer, count in
-            let raw = UnsafeMutableRawBufferPointer(buffer)
-            for (index, word) in words.enumerated() {
-                raw.storeBytes(of: word.littleEndian, toByteOffset: index * 8, as: UInt64.self)
-            }
-            count = words.count * 8
-        }
-    }
+    public var allBytes: [UInt8] { bytes(of: 0..<words.count) }
 
     /// False unless `bytes` holds all buckets.
     public mutating func restoreAll(from bytes: [UInt8]) -> Bool {
@@ -103,10 +94,17 @@ public struct StateDigest: Hashable, Sendable {
     }
 
     /// 64 bytes, as stored.
-    public func bucket(_ index: Int) -> [UInt8] {
-        var bytes: [UInt8] = []
-        for word in words[(index * Self.wordsPerBucket)..<((index + 1) * Self.wordsPerBucket)] { Self.append(word, to: &bytes) }
-        return bytes
+    public func bucket(_ index: Int) -> [UInt8] { bytes(of: (index * Self.wordsPerBucket)..<((index + 1) * Self.wordsPerBucket)) }
+
+    /// Copied as a whole: many of them are, once a commit.
+    private func bytes(of range: Range<Int>) -> [UInt8] {
+        [UInt8](unsafeUninitializedCapacity: range.count * 8) { buffer, count in
+            let raw = UnsafeMutableRawBufferPointer(buffer)
+            for (place, index) in range.enumerated() {
+                raw.storeBytes(of: words[index].littleEndian, toByteOffset: place * 8, as: UInt64.self)
+            }
+            count = range.count * 8
+        }
     }
 
     /// False unless `bytes` holds 64.
@@ -135,10 +133,6 @@ public struct StateDigest: Hashable, Sendable {
             bytes.append(UInt8(truncatingIfNeeded: replica.incarnation >> UInt64(shift)))
         }
         return bucket(bytes, primitives)
-    }
-
-    private static func append(_ word: UInt64, to bytes: inout [UInt8]) {
-        for shift in stride(from: 0, through: 56, by: 8) { bytes.append(UInt8(truncatingIfNeeded: word >> UInt64(shift))) }
     }
 
     private mutating func fold(_ item: [UInt8], bucket: Int, _ sign: Sign, _ primitives: any Primitives) {
