@@ -3,7 +3,7 @@ import GimbalWire
 
 /// The way up: sealing the outbox, one push in flight, and what the pivot's answers mean.
 extension NodeCore {
-    /// At most this many bytes of operations in one push.
+    /// At most this many deltas in one push, which is one commit of the pivot.
     static let pushTargetDeltas = 64
 
     /// When nothing is on its way, what this step wrote is sealed in the same commit and can leave at once.

@@ -40,10 +40,14 @@ public struct WorkingSet: Sendable {
 
     /// What changed, in the order of paths.
     public var changes: [StateChange] {
-        current.sorted { $0.key < $1.key }.compactMap { path, after in
-            let before = original[path] ?? nil
-            return before == after ? nil : StateChange(path: path, before: before, after: after)
+        // Paths alone are sorted, and room is made once: a step may hold a hundred thousand.
+        var changes: [StateChange] = []
+        changes.reserveCapacity(current.count)
+        for path in current.keys.sorted() {
+            let (before, after) = (original[path] ?? nil, current[path] ?? nil)
+            if before != after { changes.append(StateChange(path: path, before: before, after: after)) }
         }
+        return changes
     }
 }
 
