@@ -33,6 +33,7 @@ public struct Path: Hashable, Comparable, Sendable, CustomStringConvertible {
 
     /// The last segment: what clients call the index.
     public var index: String { String(decoding: indexBytes, as: UTF8.self) }
+    /// The same in bytes.
     public var indexBytes: ArraySlice<UInt8> { bytes[(bytes.lastIndex(of: UInt8(ascii: "/")).map { $0 + 1 } ?? 0)...] }
 
     public var description: String { String(decoding: bytes, as: UTF8.self) }

@@ -22,16 +22,16 @@ public final class RocksDBEngine: StorageEngine {
     public func commit(_ batch: StorageBatch) throws(StorageError) {
         try handle.whileOpen { () throws(StorageError) in
             if batch.changes.isEmpty { return }
-            let changes = Self.emptyBatch(for: batch)
+            let changes = Self.changes(withRoomFor: batch)
             defer { rocksdb_writebatch_destroy(changes) }
             add(batch, to: changes, in: handle.sets.used)
             try handle.write(changes)
         }
     }
 
-    /// A large batch has its room from the beginning, since growing copies it into fresh pages again and again: RocksDB keeps
+    /// No changes yet. A large batch has its room from the beginning, since growing copies it into fresh pages again and again: RocksDB keeps
     /// the room of what it was created from and cleared of. Only pages that are written to are real.
-    private static func emptyBatch(for batch: StorageBatch) -> OpaquePointer? {
+    static func changes(withRoomFor batch: StorageBatch) -> OpaquePointer? {
         let bytes = batch.changes.reduce(64) { $0 + $1.key.count + ($1.value?.count ?? 0) + 16 }
         guard bytes > 1 << 20, let zeros = calloc(bytes, 1) else { return rocksdb_writebatch_create() }
         defer { free(zeros) }

@@ -64,7 +64,7 @@ extension RocksDBEngine {
     public func install(_ batch: StorageBatch) throws(StorageError) {
         try handle.whileOpen { () throws(StorageError) in
             try handle.sets.install { next throws(StorageError) in
-                let changes = rocksdb_writebatch_create()
+                let changes = Self.changes(withRoomFor: batch)
                 defer { rocksdb_writebatch_destroy(changes) }
                 SectionSetRecord.put(next, in: changes, handle)
                 add(batch, to: changes, in: next)

@@ -41,6 +41,7 @@ struct KeyAnswer: Sendable {
         case index(of: Path)
     }
 
+    /// Made anew each time for `.index`: ask once.
     var body: ByteBuffer? {
         switch content {
         case .none: return nil
