@@ -162,8 +162,12 @@ public struct PivotCore: Sendable {
             pivotMilliseconds: step.milliseconds, greatestStamp: base.greatestStamp,
             stateDigest: base.digest.value(primitives), logRoot: place.logRoot)
         commit.checkpoint = checkpoint
-        return [.commit(PivotCommit(base: commit, record: record, openedEpoch: openedEpoch))] + step.answers
-            + [.publish(checkpoint, paths: commit.states.map(\.path))]
+        var directives: [PivotDirective] = []
+        directives.reserveCapacity(step.answers.count + 2)
+        directives.append(.commit(PivotCommit(base: commit, record: record, openedEpoch: openedEpoch)))
+        directives += step.answers
+        directives.append(.publish(checkpoint, paths: commit.states.map(\.path)))
+        return directives
     }
 
     private mutating func openEpoch(
@@ -193,24 +197,25 @@ public struct PivotCore: Sendable {
         writer.clock.observe(record.clock)
         var operations: [PendingOperation] = []
         var accepted: [(token: UInt64, written: Written)] = []
-        // What later writes of this step see; the real effects carry hashes, which exist once the delta is sealed.
-        var view = step.states
+        // What later writes of this step see where a path comes again, which is rare; the real effects carry hashes, which
+        // exist once the delta is sealed.
+        let paths = requests.compactMap(\.path)
+        var view = Set(paths).count < paths.count ? step.states : nil
         for request in requests {
             do throws(WriteFailure) {
                 try checkScope(request)
                 guard base.hasCaps else { throw .clockExhausted }
                 let composed = try writer.compose(
-                    request.action, state: request.path.flatMap { view[$0] }, wallMilliseconds: wallMilliseconds,
-                    limits: base.records.settings.limits)
-                for operation in composed {
-                    view.load(operation.path, nil)
-                    step.states.load(operation.path, nil)
-                    view[operation.path] = PathState.applying(
-                        operation.provisionalEffect(of: writer.replica), to: view[operation.path])
-                    operations.append(operation)
-                    if operation == composed.last {
-                        accepted.append((request.token, Written(path: operation.path, stamp: operation.stamp)))
-                    }
+                    request.action, state: request.path.flatMap { (view ?? step.states)[$0] },
+                    wallMilliseconds: wallMilliseconds, limits: base.records.settings.limits)
+                if let last = composed.last {
+                    // A pushed path is new: no request names it.
+                    if request.path == nil { step.states.load(last.path, nil) }
+                    accepted.append((request.token, Written(path: last.path, stamp: last.stamp)))
+                }
+                operations += composed
+                for operation in composed where request.path != nil {
+                    view?.apply(operation.provisionalEffect(of: writer.replica), at: operation.path)
                 }
             } catch {
                 step.answers.append(.answerWrite(token: request.token, .failure(error)))

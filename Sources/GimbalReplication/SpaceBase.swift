@@ -62,9 +62,9 @@ public struct SpaceBase: Sendable {
         let header = delta.header
         for index in 0..<header.count {
             guard let (path, effect) = delta.effect(index, cap: cap) else { continue }
-            states[path] = PathState.applying(effect, to: states[path])
+            let state = states.apply(effect, at: path)
             for dot in effect.observed { forgetRefused(dot, &changes, primitives) }
-            if path.isReserved { records.update(path, states[path]) }
+            if path.isReserved { records.update(path, state) }
         }
         for refusal in refusals {
             let dot = header.dot(at: refusal.index)

@@ -237,21 +237,21 @@ public final class PivotSpace: SpaceStore {
     }
 
     private func load(_ inputs: [PivotInput]) throws(StoreError) -> WorkingSet {
-        var states: [Path: PathState?] = [:]
+        var states = WorkingSet()
+        states.reserveCapacity(inputs.reduce(0) { $0 + $1.pathCount })
         let reading = reading
         for input in inputs {
             switch input {
             case .write(let request):
-                if let path = request.path, states[path] == nil { states[path] = .some(try reading.state(path)) }
+                guard let path = request.path else { continue }
+                try states.load(path) { () throws(StoreError) in try reading.state(path) }
             case .push(let push):
-                let paths = push.deltas.flatMap(\.paths)
-                states.reserveCapacity(states.count + paths.count)
-                for path in paths where states[path] == nil {
-                    states[path] = .some(try reading.state(path))
+                for path in push.deltas.flatMap(\.paths) {
+                    try states.load(path) { () throws(StoreError) in try reading.state(path) }
                 }
             }
         }
-        return WorkingSet(states)
+        return states
     }
 
     /// The step and its commit; when the commit fails the core is what it was before.
@@ -313,5 +313,15 @@ public final class PivotSpace: SpaceStore {
 extension WriteFailure {
     init(_ error: StoreError) {
         if case .storage(let storage) = error { self.init(storage) } else { self = .storageFailed }
+    }
+}
+
+extension PivotInput {
+    /// At most.
+    fileprivate var pathCount: Int {
+        switch self {
+        case .write: 1
+        case .push(let push): push.deltas.reduce(0) { $0 + $1.header.count }
+        }
     }
 }

@@ -210,6 +210,26 @@ struct PivotRuleTests {
         #expect(space.node.core.cursor == space.pivot.core.place && space.node.faults.isEmpty)
     }
 
+    @Test("writes that share a commit see each other", arguments: ["settings", "things/9"])
+    func writesOfOneCommit(name: String) throws {
+        var space = try SmallSpace()
+        let path = try #require(Path(name))
+        let actions: [WriteRequest.Action] = [
+            .delete(path), .set(path, value: Array(#"{"a":1}"#.utf8)), .patch(path, patch: Array(#"{"b":2}"#.utf8)),
+            .delete(path), .delete(path), .patch(path, patch: Array(#"{"c":3}"#.utf8)),
+            .set(path, value: Array(#"{"d":4}"#.utf8)), .patch(path, patch: Array(#"{"e":5}"#.utf8)),
+        ]
+        var random = SeededRandom(seed: 1)
+        let inputs = actions.enumerated().map { PivotInput.write(WriteRequest(token: UInt64($0), action: $1)) }
+        let directives = try #require(try space.pivot.step(inputs, now: space.now, using: &random))
+        var answers: [UInt64: Result<Written, WriteFailure>] = [:]
+        for case .answerWrite(let token, let answer) in directives { answers[token] = answer }
+        #expect(answers.filter { $1 == .failure(.notFound) }.keys.sorted() == [0, 4, 5])
+        let shown = try #require(space.pivot.disk.base.states[path]?.visible)
+        #expect(shown.value == Array(#"{"d":4,"e":5}"#.utf8))
+        #expect(try shown.created == answers[6]?.get().stamp && shown.stamp == answers[7]?.get().stamp)
+    }
+
     @Test("a space cannot allow clocks to be so far ahead that stamps come near their end")
     func clockAllowance() {
         let settings = SpaceSettings(json: Array(#"{"patterns":["*"],"maxClockAhead":9000000000000}"#.utf8))

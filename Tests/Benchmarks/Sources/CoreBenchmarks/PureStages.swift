@@ -10,7 +10,7 @@ enum PureStages {
         let deltas = workload.deltas(in: workload.space)
         return [
             merge(workload), encode(workload), seal(workload), verify(deltas, workload, primitives),
-            decode(deltas, workload), digest(workload, primitives),
+            decode(deltas, workload), digest(workload, primitives), step(workload, primitives, together: 16),
         ]
     }
 
@@ -83,5 +83,46 @@ enum PureStages {
                 }
             }
         }
+    }
+
+    /// The pivot's core alone, with states that are in memory: from requests to the commit that has to be stored.
+    private static func step(_ workload: Workload, _ primitives: SodiumPrimitives, together: Int) -> Stage {
+        let paths = (0..<Workload.keys).map(workload.path)
+        return Stage(name: "step-\(together)", what: "a pivot's own writes become a commit, \(together) in each") {
+            var core = pivot(workload, primitives)
+            var states = [PathState?](repeating: nil, count: Workload.keys)
+            var random = SystemRandomNumberGenerator()
+            let values = (0..<workload.operations).map(workload.value)
+            return timed(workload.operations) {
+                for first in stride(from: 0, to: workload.operations, by: together) {
+                    let numbers = first..<min(first + together, workload.operations)
+                    var loaded = WorkingSet()
+                    var inputs: [PivotInput] = []
+                    for number in numbers {
+                        let key = workload.key(number)
+                        loaded.load(paths[key], states[key])
+                        let action = WriteRequest.Action.set(paths[key], value: values[number])
+                        inputs.append(.write(WriteRequest(token: UInt64(number), action: action)))
+                    }
+                    let now = Now(wallMilliseconds: 1_700_000_000_000, steadyMilliseconds: UInt64(first))
+                    let directives = core.step(inputs, states: loaded, now: now, using: &random)
+                    guard case .commit(let commit) = directives.first else { preconditionFailure("a commit") }
+                    for (path, state) in commit.base.states { states[workload.number(of: path)] = state }
+                }
+            }
+        }
+    }
+
+    private static func pivot(_ workload: Workload, _ primitives: SodiumPrimitives) -> PivotCore {
+        var settings = SpaceSettings()
+        settings.patterns = [.everything]
+        let write = Write(
+            dot: Dot(replica: workload.replica, sequence: 1), stamp: .zero, created: .zero, operationHash: .zero,
+            value: settings.json)
+        var records = SpaceRecords()
+        records.update(SpaceRecords.settingsPath, .register(Register(write)))
+        return PivotCore(
+            base: SpaceBase(space: workload.space, records: records), record: PivotRecord(), signer: workload.author,
+            primitives: primitives)
     }
 }

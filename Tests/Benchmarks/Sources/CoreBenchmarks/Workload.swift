@@ -19,6 +19,9 @@ struct Workload {
         return path
     }
 
+    /// Of a path that `path` gave.
+    func number(of path: Path) -> Int { path.bytes.dropFirst(10).reduce(0) { $0 * 10 + Int($1 - UInt8(ascii: "0")) } }
+
     func value(_ number: Int) -> [UInt8] {
         let digits = Array(String(number).utf8)
         return [UInt8(ascii: "\"")] + digits + [UInt8](repeating: UInt8(ascii: "x"), count: 198 - digits.count)
