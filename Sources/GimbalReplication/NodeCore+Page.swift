@@ -44,12 +44,13 @@ extension NodeCore {
             }
         }
         // What the pages before this one in the step changed is in the digest already.
-        work.base.settleDigest(work.states.changes(since: step.states.states, at: work.touched), primitives)
+        let changes = work.states.changes(since: step.states.states, at: work.touched)
+        let stateDigest = work.base.settleDigest(changes, primitives)
         let checkpoint = page.checkpoint.checkpoint
         guard work.base.position == checkpoint.position, work.base.firstPosition == checkpoint.firstPosition,
             work.base.frontier.root(primitives) == checkpoint.logRoot
         else { return raise(.badPage(detail: "the entries do not lead to the checkpoint's log root"), &step) }
-        guard work.base.digest.value(primitives) == checkpoint.stateDigest else {
+        guard stateDigest == checkpoint.stateDigest else {
             return raise(.badPage(detail: "the state differs from the checkpoint's digest"), &step)
         }
         adopt(work, page, &step)

@@ -152,7 +152,7 @@ public struct PivotCore: Sendable {
     private mutating func finish(_ step: PivotStep, using random: inout some RandomNumberGenerator) -> [PivotDirective] {
         let openedEpoch = openEpoch(firstPosition: step.entries[0].position, using: &random)
         let changes = step.states.changes
-        base.settleDigest(changes, primitives)
+        let stateDigest = base.settleDigest(changes, primitives)
         record.clock = max(record.clock, writer?.clock.last ?? .zero)
         record.pivotMilliseconds = step.milliseconds
         var commit = BaseCommit(&base, changes, step.changes, step.entries)
@@ -160,7 +160,7 @@ public struct PivotCore: Sendable {
         let checkpoint = Checkpoint(
             space: base.space, epoch: place.epoch, position: place.position, firstPosition: base.firstPosition,
             pivotMilliseconds: step.milliseconds, greatestStamp: base.greatestStamp,
-            stateDigest: base.digest.value(primitives), logRoot: place.logRoot)
+            stateDigest: stateDigest, logRoot: place.logRoot)
         commit.checkpoint = checkpoint
         var directives: [PivotDirective] = []
         directives.reserveCapacity(step.answers.count + 2)

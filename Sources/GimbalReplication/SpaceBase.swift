@@ -87,11 +87,14 @@ public struct SpaceBase: Sendable {
         changes.refused[dot] = .some(nil)
     }
 
-    /// Brings the digest up to date with what a step changed in the states. Once a commit.
-    mutating func settleDigest(_ changes: [StateChange], _ primitives: any Primitives) {
+    /// Brings the digest up to date with what a step changed in the states, once a commit.
+    ///
+    /// - Returns: its value.
+    mutating func settleDigest(_ changes: [StateChange], _ primitives: any Primitives) -> Digest {
         for change in changes {
             digest.replace(change.before?.writes ?? [], with: change.after?.writes ?? [], on: change.path, primitives)
         }
+        return digest.value(primitives)
     }
 
     mutating func takeChangedBuckets() -> [(index: Int, bytes: [UInt8])] {

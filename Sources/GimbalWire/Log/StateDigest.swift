@@ -3,19 +3,24 @@ import GimbalCRDT
 /// A fingerprint of a whole space's state that is kept up to date item by item, in any order.
 ///
 /// 256 buckets by the first byte of BLAKE2b(path or replica); a bucket is the sum modulo 2^512 of the BLAKE2b-512 of its
-/// items. The sum as set hash: M. Bellare, D. Micciancio, "A New Paradigm for Collision-Free Hashing: Incrementality at
+/// items; the digest hashes the hashes of 32 groups of 8 buckets, so that a change costs a group and not all of them. The sum as set hash: M. Bellare, D. Micciancio, "A New Paradigm for Collision-Free Hashing: Incrementality at
 /// Reduced Cost", 1997 (AdHash).
 public struct StateDigest: Hashable, Sendable {
     public static let bucketCount = 256
     public static let wordsPerBucket = 8
+    private static let bucketsPerGroup = 8
 
     /// Little-endian words, eight a bucket.
     private var words: [UInt64]
     /// Buckets that changed since `takeChanged`, a bit each.
     private var changed = SIMD4<UInt64>()
+    private var groupHashes: [Digest]
+    /// Groups whose hash is not known, a bit each.
+    private var staleGroups = UInt32.max
 
     public init() {
         words = Array(repeating: 0, count: Self.bucketCount * Self.wordsPerBucket)
+        groupHashes = Array(repeating: .zero, count: Self.bucketCount / Self.bucketsPerGroup)
     }
 
     public static func == (left: Self, right: Self) -> Bool { left.words == right.words }
@@ -78,8 +83,18 @@ public struct StateDigest: Hashable, Sendable {
         fold(writer.bytes, bucket: Self.bucket(replica, primitives), sign, primitives)
     }
 
-    /// The digest itself: the hash of all buckets.
-    public func value(_ primitives: any Primitives) -> Digest { primitives.hash(allBytes) }
+    /// The digest itself. Hashes what changed since it was last asked for.
+    public mutating func value(_ primitives: any Primitives) -> Digest {
+        let wordsPerGroup = Self.bucketsPerGroup * Self.wordsPerBucket
+        for group in groupHashes.indices where staleGroups >> UInt32(group) & 1 == 1 {
+            groupHashes[group] = primitives.hash(bytes(of: (group * wordsPerGroup)..<((group + 1) * wordsPerGroup)))
+        }
+        staleGroups = 0
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(groupHashes.count * 32)
+        for hash in groupHashes { hash.withBytes { bytes.append(contentsOf: $0) } }
+        return primitives.hash(bytes)
+    }
 
     /// All buckets, 64 bytes each.
     public var allBytes: [UInt8] { bytes(of: 0..<words.count) }
@@ -114,8 +129,11 @@ public struct StateDigest: Hashable, Sendable {
             words[index * Self.wordsPerBucket + word] = bytes[(word * 8)..<(word * 8 + 8)].reversed()
                 .reduce(0) { $0 << 8 | UInt64($1) }
         }
+        markStale(index)
         return true
     }
+
+    private mutating func markStale(_ bucket: Int) { staleGroups |= 1 << UInt32(bucket / Self.bucketsPerGroup) }
 
     /// The buckets that changed since the last call, in order.
     public mutating func takeChanged() -> [Int] {
@@ -141,6 +159,7 @@ public struct StateDigest: Hashable, Sendable {
 
     private mutating func add(_ hash: SIMD8<UInt64>, to bucket: Int, _ sign: Sign) {
         changed[bucket >> 6] |= 1 << UInt64(bucket & 63)
+        markStale(bucket)
         var carry = false
         for word in 0..<Self.wordsPerBucket {
             let index = bucket * Self.wordsPerBucket + word

@@ -5,6 +5,8 @@ from .hashes import blake2b_256, blake2b_512
 
 BUCKETS = 256
 BUCKET_BYTES = 64
+# Buckets that are hashed together.
+GROUP = 8
 
 
 def write_item(write):
@@ -34,4 +36,6 @@ def state_digest(items):
     for bucket, item in items:
         sums[bucket] += int.from_bytes(blake2b_512(item), "little")
     modulus = 1 << (8 * BUCKET_BYTES)
-    return blake2b_256(b"".join((total % modulus).to_bytes(BUCKET_BYTES, "little") for total in sums))
+    buckets = [(total % modulus).to_bytes(BUCKET_BYTES, "little") for total in sums]
+    groups = [b"".join(buckets[first : first + GROUP]) for first in range(0, BUCKETS, GROUP)]
+    return blake2b_256(b"".join(map(blake2b_256, groups)))
