@@ -32,7 +32,8 @@ struct CoreBenchmarks: AsyncParsableCommand {
         print("| stage | median of \(rounds) | a second |\n| --- | --- | --- |")
         let workload = Workload(operations: operations, batch: batch)
         let stages =
-            PureStages.all(workload) + StoreStages.all(workload, folder: folder) + SnapshotStages.all(workload, folder: folder)
+            PureStages.all(workload) + StoreStages.all(workload, folder: folder)
+            + [LeastStage(workload, together: 16).stage(folder: folder)] + SnapshotStages.all(workload, folder: folder)
         for stage in stages where wanted.isEmpty || wanted.contains(stage.name) {
             var nanoseconds: [Double] = []
             for _ in 0..<rounds { nanoseconds.append(try await stage.measure()) }
