@@ -3,8 +3,9 @@ import GimbalCRDT
 /// A fingerprint of a whole space's state that is kept up to date item by item, in any order.
 ///
 /// 256 buckets by the first byte of BLAKE2b(path or replica); a bucket is the sum modulo 2^512 of the BLAKE2b-512 of its
-/// items; the digest hashes the hashes of 32 groups of 8 buckets, so that a change costs a group and not all of them. The sum as set hash: M. Bellare, D. Micciancio, "A New Paradigm for Collision-Free Hashing: Incrementality at
-/// Reduced Cost", 1997 (AdHash).
+/// items; the digest hashes the hashes of 32 groups of 8 buckets, so that a change costs its group and not all of them
+/// (docs/decisions/0008-the-digest-hashes-groups.md). The sum as set hash: M. Bellare, D. Micciancio, "A New Paradigm for
+/// Collision-Free Hashing: Incrementality at Reduced Cost", 1997 (AdHash).
 public struct StateDigest: Hashable, Sendable {
     public static let bucketCount = 256
     public static let wordsPerBucket = 8
