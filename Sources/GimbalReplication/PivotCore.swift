@@ -5,6 +5,14 @@ import GimbalWire
 public enum PivotInput: Sendable {
     case write(WriteRequest)
     case push(PivotPush)
+
+    /// The paths whose states must be loaded; one may come twice.
+    public var paths: [Path] {
+        switch self {
+        case .write(let request): request.path.map { [$0] } ?? []
+        case .push(let push): push.deltas.flatMap(\.paths)
+        }
+    }
 }
 
 /// A push of a node, its deltas verified already.
@@ -209,12 +217,15 @@ public struct PivotCore: Sendable {
                     request.action, state: request.path.flatMap { (view ?? step.states)[$0] },
                     wallMilliseconds: wallMilliseconds, limits: base.records.settings.limits)
                 if let last = composed.last {
-                    // A pushed path is new: no request names it.
-                    if request.path == nil { step.states.load(last.path, nil) }
+                    // Only a pushed path is not loaded: it is new.
+                    if request.path == nil {
+                        step.states.load(last.path, nil)
+                        view?.load(last.path, nil)
+                    }
                     accepted.append((request.token, Written(path: last.path, stamp: last.stamp)))
                 }
                 operations += composed
-                for operation in composed where request.path != nil {
+                for operation in composed {
                     view?.apply(operation.provisionalEffect(of: writer.replica), at: operation.path)
                 }
             } catch {

@@ -7,16 +7,13 @@ public struct WorkingSet: Sendable {
         let path: Path
         let loaded: PathState?
         var current: PathState?
-        var isWritten = false
     }
 
     /// Where a path's entry is: one look-up in a table is what a state costs on every hot path.
     private var places: [Path: Int] = [:]
     private var entries: [Entry] = []
 
-    public init() {}
-
-    public init(_ loaded: [Path: PathState?]) {
+    public init(_ loaded: [Path: PathState?] = [:]) {
         reserveCapacity(loaded.count)
         for (path, state) in loaded { load(path, state) }
     }
@@ -28,25 +25,13 @@ public struct WorkingSet: Sendable {
     }
 
     /// Adds a path whose state is known, if it was not loaded yet.
-    public mutating func load(_ path: Path, _ state: PathState?) { load(path) { state } }
-
-    /// Adds a path whose state is read only if it was not loaded yet.
-    public mutating func load<Failure: Error>(
-        _ path: Path, by read: () throws(Failure) -> PathState?
-    ) throws(Failure) {
-        let place = Self.take(&places[path, default: entries.count])
-        guard place == entries.count else { return }
-        do throws(Failure) {
-            let state = try read()
+    public mutating func load(_ path: Path, _ state: PathState?) {
+        if let known = places.updateValue(entries.count, forKey: path) {
+            places[path] = known
+        } else {
             entries.append(Entry(path: path, loaded: state, current: state))
-        } catch {
-            places[path] = nil
-            throw error
         }
     }
-
-    /// Reads what is written if it was missing: one look-up for both.
-    private static func take(_ place: inout Int) -> Int { place }
 
     public func isLoaded(_ path: Path) -> Bool { places[path] != nil }
 
@@ -58,7 +43,6 @@ public struct WorkingSet: Sendable {
         let place = place(of: path)
         let state = PathState.applying(effect, to: entries[place].current)
         entries[place].current = state
-        entries[place].isWritten = true
         return state
     }
 
@@ -77,16 +61,12 @@ public struct WorkingSet: Sendable {
 
     /// What changed, in the order of paths.
     public var changes: [StateChange] {
-        // Places are sorted, and room is made once: a step may hold a hundred thousand.
-        var changes: [StateChange] = []
-        let written = entries.indices.filter { entries[$0].isWritten }.sorted { entries[$0].path < entries[$1].path }
-        changes.reserveCapacity(written.count)
-        for place in written {
+        // Places are sorted, not states: a step may hold a hundred thousand.
+        let changed = entries.indices.filter { entries[$0].loaded != entries[$0].current }
+        return changed.sorted { entries[$0].path < entries[$1].path }.map { place in
             let entry = entries[place]
-            guard entry.loaded != entry.current else { continue }
-            changes.append(StateChange(path: entry.path, before: entry.loaded, after: entry.current))
+            return StateChange(path: entry.path, before: entry.loaded, after: entry.current)
         }
-        return changes
     }
 }
 

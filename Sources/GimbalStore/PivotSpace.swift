@@ -237,20 +237,11 @@ public final class PivotSpace: SpaceStore {
     }
 
     private func load(_ inputs: [PivotInput]) throws(StoreError) -> WorkingSet {
+        let paths = inputs.flatMap(\.paths)
         var states = WorkingSet()
-        states.reserveCapacity(inputs.reduce(0) { $0 + $1.pathCount })
+        states.reserveCapacity(paths.count)
         let reading = reading
-        for input in inputs {
-            switch input {
-            case .write(let request):
-                guard let path = request.path else { continue }
-                try states.load(path) { () throws(StoreError) in try reading.state(path) }
-            case .push(let push):
-                for path in push.deltas.flatMap(\.paths) {
-                    try states.load(path) { () throws(StoreError) in try reading.state(path) }
-                }
-            }
-        }
+        for path in paths where !states.isLoaded(path) { states.load(path, try reading.state(path)) }
         return states
     }
 
@@ -313,15 +304,5 @@ public final class PivotSpace: SpaceStore {
 extension WriteFailure {
     init(_ error: StoreError) {
         if case .storage(let storage) = error { self.init(storage) } else { self = .storageFailed }
-    }
-}
-
-extension PivotInput {
-    /// At most.
-    fileprivate var pathCount: Int {
-        switch self {
-        case .write: 1
-        case .push(let push): push.deltas.reduce(0) { $0 + $1.header.count }
-        }
     }
 }

@@ -131,12 +131,7 @@ private struct PivotWorld {
 
     private mutating func run(_ input: PivotInput) {
         var loaded: [Path: PathState?] = [:]
-        let paths: [Path] =
-            switch input {
-            case .write(let request): request.path.map { [$0] } ?? []
-            case .push(let push): push.deltas.flatMap(\.paths)
-            }
-        for path in paths { loaded[path] = .some(states[path]) }
+        for path in input.paths { loaded[path] = .some(states[path]) }
         let now = Now(wallMilliseconds: wall, steadyMilliseconds: wall)
         let directives = pivot.step([input], states: WorkingSet(loaded), now: now, using: &random)
         var answers = 0

@@ -40,13 +40,7 @@ public struct PivotServer {
         _ inputs: [PivotInput], now: Now, using random: inout SeededRandom
     ) throws(Violation) -> [PivotDirective]? {
         var states: [Path: PathState?] = [:]
-        for input in inputs {
-            switch input {
-            case .write(let request): if let path = request.path { states[path] = .some(disk.base.states[path]) }
-            case .push(let push):
-                for path in push.deltas.flatMap(\.paths) { states[path] = .some(disk.base.states[path]) }
-            }
-        }
+        for path in inputs.flatMap(\.paths) { states[path] = .some(disk.base.states[path]) }
         let before = failsNextCommit ? core : nil
         let directives = core.step(inputs, states: WorkingSet(states), now: now, using: &random)
         guard case .commit(let commit)? = directives.first else { return directives }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Foundation
 import GimbalCRDT
 import GimbalSigning
 import GimbalStorage
@@ -49,4 +50,7 @@ struct Stage {
     var what: String
     /// Nanoseconds of processor time an operation.
     var measure: () async throws -> Double
+
+    /// The path of a folder that is not there yet.
+    static func newFolder(in parent: String) -> String { "\(parent)/gimbal-core-\(UUID().uuidString.prefix(8))" }
 }

@@ -25,7 +25,7 @@ struct LeastStage {
     func stage(folder: String) -> Stage {
         let what = "RocksDB, hashes and signature of \(together) writes in a commit, and nothing else"
         return Stage(name: "least-\(together)", what: what) {
-            let folder = "\(folder)/gimbal-core-\(UUID().uuidString.prefix(8))"
+            let folder = Stage.newFolder(in: folder)
             defer { try? FileManager.default.removeItem(atPath: folder) }
             let engine = try RocksDBEngine(folder: folder)
             defer { engine.close() }

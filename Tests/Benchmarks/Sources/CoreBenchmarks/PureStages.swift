@@ -114,11 +114,9 @@ enum PureStages {
     }
 
     private static func pivot(_ workload: Workload, _ primitives: SodiumPrimitives) -> PivotCore {
-        var settings = SpaceSettings()
-        settings.patterns = [.everything]
         let write = Write(
             dot: Dot(replica: workload.replica, sequence: 1), stamp: .zero, created: .zero, operationHash: .zero,
-            value: settings.json)
+            value: Workload.settings.json)
         var records = SpaceRecords()
         records.update(SpaceRecords.settingsPath, .register(Register(write)))
         return PivotCore(

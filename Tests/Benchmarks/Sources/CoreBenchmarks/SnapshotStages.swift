@@ -12,7 +12,7 @@ enum SnapshotStages {
     static func all(_ workload: Workload, folder: String) -> [Stage] {
         [
             Stage(name: "snapshot", what: "a key sent, taken in, checked and installed, durable in RocksDB") {
-                let folder = "\(folder)/gimbal-core-\(UUID().uuidString.prefix(8))"
+                let folder = Stage.newFolder(in: folder)
                 defer { try? FileManager.default.removeItem(atPath: folder) }
                 try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
                 return try await firstSync(workload, folder)
@@ -28,9 +28,7 @@ enum SnapshotStages {
         let pivot = try PivotSpace(
             space: space, engine: RocksDBEngine(folder: "\(folder)/pivot"), signer: key, certificate: signed)
         defer { pivot.close() }
-        var settings = SpaceSettings()
-        settings.patterns = [.everything]
-        _ = try await pivot.write(.record(SpaceRecords.settingsPath, value: settings.json)).get()
+        _ = try await pivot.write(.record(SpaceRecords.settingsPath, value: Workload.settings.json)).get()
         for first in stride(from: 0, to: workload.operations, by: workload.batch) {
             await load(pivot, first..<min(first + workload.batch, workload.operations), workload)
         }

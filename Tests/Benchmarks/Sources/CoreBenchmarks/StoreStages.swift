@@ -30,7 +30,7 @@ enum StoreStages {
     }
 
     private static func newFolder(_ parent: String) -> String {
-        let folder = "\(parent)/gimbal-core-\(UUID().uuidString.prefix(8))"
+        let folder = Stage.newFolder(in: parent)
         folders.append(folder)
         return folder
     }
@@ -43,9 +43,7 @@ enum StoreStages {
         let certificate = Certificate(space: space, pivot: key.author, serial: 1, issuedMilliseconds: 1)
         let signed = SignedPayload(signing: certificate.encoded, with: root)
         let pivot = try PivotSpace(space: space, engine: engine, signer: key, certificate: signed)
-        var settings = SpaceSettings()
-        settings.patterns = [.everything]
-        _ = try await pivot.write(.record(SpaceRecords.settingsPath, value: settings.json)).get()
+        _ = try await pivot.write(.record(SpaceRecords.settingsPath, value: Workload.settings.json)).get()
         let record = MemberRecord(name: "bench", writes: [.everything])
         _ = try await pivot.write(.record(SpaceRecords.memberPath(member), value: record.json)).get()
         return pivot

@@ -1,4 +1,5 @@
 import GimbalCRDT
+import GimbalReplication
 import GimbalSigning
 import GimbalWire
 import Glibc
@@ -14,13 +15,24 @@ struct Workload {
 
     static let keys = 100_000
 
+    /// Of a space that has every path.
+    static var settings: SpaceSettings {
+        var settings = SpaceSettings()
+        settings.patterns = [.everything]
+        return settings
+    }
+
     func path(_ number: Int) -> Path {
-        guard let path = Path("things/key\(number % Self.keys)") else { preconditionFailure("a path") }
+        guard let path = Path("\(Self.prefix)\(number % Self.keys)") else { preconditionFailure("a path") }
         return path
     }
 
+    private static let prefix = "things/key"
+
     /// Of a path that `path` gave.
-    func number(of path: Path) -> Int { path.bytes.dropFirst(10).reduce(0) { $0 * 10 + Int($1 - UInt8(ascii: "0")) } }
+    func number(of path: Path) -> Int {
+        path.bytes.dropFirst(Self.prefix.utf8.count).reduce(0) { $0 * 10 + Int($1 - UInt8(ascii: "0")) }
+    }
 
     func value(_ number: Int) -> [UInt8] {
         let digits = Array(String(number).utf8)
