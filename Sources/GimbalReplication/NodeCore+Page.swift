@@ -35,7 +35,7 @@ extension NodeCore {
             base: base, states: step.states.states, changes: step.baseChanges, clock: writer.clock,
             spoiledFrom: record.spoiledFrom)
         for entry in page.entries {
-            switch apply(entry, of: page, &work, step.states.pending) {
+            switch apply(entry, &work, step.states.pending, step.ownDeltas) {
             case .applied: break
             case .unknownReceipt:
                 return askForEnd(&step)
@@ -68,14 +68,15 @@ extension NodeCore {
     }
 
     private func apply(
-        _ entry: NodePage.Entry, of page: NodePage, _ work: inout PageWork, _ pending: [UInt64: PendingOperation]
+        _ entry: NodePage.Entry, _ work: inout PageWork, _ pending: [UInt64: PendingOperation],
+        _ ownDeltas: [Digest: IncomingDelta]
     ) -> EntryOutcome {
         let delta: IncomingDelta
         switch entry.body {
         case .join: return .wrong("a joined log begins with a snapshot")
         case .receipt(let headerHash):
             guard work.settledLinks < chain.count, chain[work.settledLinks].headerHash == headerHash,
-                let own = page.ownDeltas[headerHash]
+                let own = ownDeltas[headerHash]
             else { return .unknownReceipt }
             delta = entry.refusals.isEmpty ? own : own.hiding(entry.refusals, primitives)
         case .delta(let foreign): delta = foreign

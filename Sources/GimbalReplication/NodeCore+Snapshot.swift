@@ -7,11 +7,14 @@ public struct StagedSnapshot: Sendable {
     public let checkpoint: VerifiedCheckpoint
     /// The greatest effective stamp of what is live in it.
     public let greatestLiveStamp: HybridTimestamp
+    /// How many log entries it holds, which prove what is live.
+    public let entries: UInt64
 
-    package init(base: SpaceBase, checkpoint: VerifiedCheckpoint, greatestLiveStamp: HybridTimestamp) {
+    package init(base: SpaceBase, checkpoint: VerifiedCheckpoint, greatestLiveStamp: HybridTimestamp, entries: UInt64) {
         self.base = base
         self.checkpoint = checkpoint
         self.greatestLiveStamp = greatestLiveStamp
+        self.entries = entries
     }
 }
 
@@ -80,7 +83,7 @@ extension NodeCore {
         rebuildAllOverlays(&step)
         forgetExchange()
         step.checkpoint = checkpoint
-        step.isInstallation = true
+        step.installed = snapshot
         becomeReady(&step)
         clearFault(&step)
         step.effects.append(.follow(withOwnBodies: false))

@@ -1,11 +1,11 @@
 import GimbalCRDT
 import GimbalWire
 
-/// A node of one space as a value: inputs in, directives out.
+/// A node of one space as a value: inputs in; a commit and directives out.
 ///
 /// Its base is exactly the pivot's state at its cursor, moved by pages of the log alone; its outbox holds what was written
 /// here and has no receipt yet; what clients see is the outbox replayed over the base. It knows no clock, dice, disk or
-/// network, and a step that could not be committed is undone by putting the value before it back.
+/// network; `Stepper` runs it.
 public struct NodeCore: Sendable {
     public internal(set) var base: SpaceBase
     public internal(set) var record: NodeRecord
@@ -32,7 +32,7 @@ public struct NodeCore: Sendable {
         case idle
         /// Sent from one sequence up to another, no answer yet; receipts had come up to a third.
         case inFlight(from: UInt64, through: UInt64, receiptsThrough: UInt64)
-        /// The shell was told to come back with the unsealed operations.
+        /// The shell was told to step with `.seal`.
         case sealing
         /// Until a retry, a page or an investigation starts it again.
         case paused
@@ -43,7 +43,7 @@ public struct NodeCore: Sendable {
         /// The shell was told to ask for the log's end.
         case asking
         case pulling(until: Cursor)
-        /// The shell was told to come back with everything pending.
+        /// The shell was told to step with `.reissue`.
         case reissuing
     }
 
@@ -87,26 +87,25 @@ public struct NodeCore: Sendable {
         if case .pulling = investigation { true } else { false }
     }
 
-    /// Takes everything that is waiting at once: one commit for all of it. `states` holds the paths of every input.
     public mutating func step(
-        _ inputs: [NodeInput], states: NodeWorkingSet, now: Now, using random: inout some RandomNumberGenerator
-    ) -> [NodeDirective] {
-        var step = NodeStep(states: states)
+        _ inputs: [NodeInput], given facts: NodeFacts, now: Now, using random: inout some RandomNumberGenerator
+    ) -> Step<NodeCommit, NodeDirective> {
+        var step = NodeStep(facts)
         for input in inputs {
             if case .page = input {} else { rebuildOverlays(&step) }
             switch input {
             case .write(let request): write(request, &step, now)
             case .joined(let place): join(place, &step)
             case .page(let page): apply(page, &step)
-            case .seal(let operations): seal(operations, &step)
+            case .seal: seal(facts.outbox, &step)
             case .pushAnswered(let answer, let number): if number == pushNumber { settle(answer, &step) }
             case .pushFailed(let number): if number == pushNumber, case .inFlight = push { push = .paused }
             case .pushInterrupted: push = .paused
             case .retryPush: if push == .paused { push = .idle }
             case .investigate(let until): investigate(until, &step)
-            case .reissue(let operations): reissue(operations, &step, using: &random)
-            case .snapshot(let snapshot, let pending): install(snapshot, pending, &step, using: &random)
-            case .sealOutbox(let operations): sealOutbox(operations, &step, using: &random)
+            case .reissue: reissue(facts.outbox, &step, using: &random)
+            case .snapshot(let snapshot): install(snapshot, facts.outbox, &step, using: &random)
+            case .sealOutbox: sealOutbox(facts.outbox, &step, using: &random)
             }
         }
         rebuildOverlays(&step)
@@ -118,6 +117,8 @@ public struct NodeCore: Sendable {
     /// What accumulates between the inputs and the commit.
     struct NodeStep {
         var states: NodeWorkingSet
+        /// This node's own deltas that receipts name, as it sealed them.
+        let ownDeltas: [Digest: IncomingDelta]
         var baseChanges = BaseChanges()
         var entries: [AppendedEntry] = []
         var checkpoint: Checkpoint?
@@ -131,14 +132,17 @@ public struct NodeCore: Sendable {
         var stale: Set<Path> = []
         /// Own operations that pages acknowledged since the last replay.
         var settled: Set<UInt64> = []
-        /// The whole base is another.
-        var isInstallation = false
+        /// The snapshot that makes the whole base another.
+        var installed: StagedSnapshot?
         /// Paths that clients may see differently.
         var published: Set<Path> = []
         var answers: [NodeDirective] = []
         var effects: [NodeDirective] = []
 
-        init(states: NodeWorkingSet) { self.states = states }
+        init(_ facts: NodeFacts) {
+            states = facts.states
+            ownDeltas = facts.ownDeltas
+        }
 
         var isEmpty: Bool {
             entries.isEmpty && added.isEmpty && removedPending.isEmpty && addedSealed.isEmpty && removedSealed.isEmpty
@@ -146,10 +150,10 @@ public struct NodeCore: Sendable {
         }
     }
 
-    private mutating func finish(_ step: NodeStep) -> [NodeDirective] {
+    private mutating func finish(_ step: NodeStep) -> Step<NodeCommit, NodeDirective> {
         record.clock = max(record.clock, writer.clock.last)
         record.nextSequence = writer.nextSequence
-        var directives: [NodeDirective] = []
+        var outcome = Step<NodeCommit, NodeDirective>(directives: step.answers)
         if !step.isEmpty {
             var commit = NodeCommit(record: record)
             if let checkpoint = step.checkpoint {
@@ -157,20 +161,20 @@ public struct NodeCore: Sendable {
                 baseCommit.checkpoint = checkpoint
                 commit.base = baseCommit
             }
-            commit.isInstallation = step.isInstallation
+            commit.installedEntries = step.installed?.entries
             commit.overlays = step.states.overlayChanges
             commit.addedPending = step.added
             commit.removedPending = step.removedPending
             commit.addedSealed = step.addedSealed
             commit.removedSealed = step.removedSealed
             commit.deadLetters = step.deadLetters
-            directives.append(.commit(commit))
+            outcome.commit = commit
         }
-        directives += step.answers
-        if step.isInstallation { directives.append(.replaced) }
-        if !step.published.isEmpty { directives.append(.publish(paths: step.published.sorted())) }
-        if step.checkpoint != nil { directives.append(.advanced(cursor)) }
-        return directives + step.effects
+        if step.installed != nil { outcome.directives.append(.replaced) }
+        if !step.published.isEmpty { outcome.directives.append(.publish(paths: step.published.sorted())) }
+        if step.checkpoint != nil { outcome.directives.append(.advanced(cursor)) }
+        outcome.directives += step.effects
+        return outcome
     }
 
     mutating func raise(_ fault: NodeFault, _ step: inout NodeStep) {

@@ -7,8 +7,8 @@ public enum NodeInput: Sendable {
     /// The pivot admitted this node; its log ends at `place`, and the node serves once it is there.
     case joined(place: Cursor)
     case page(NodePage)
-    /// What `NodeDirective.seal` asked for: pending operations, consecutive from the first that is not sealed.
-    case seal([PendingOperation])
+    /// What `NodeDirective.seal` asked for.
+    case seal
     /// The pivot's word on the push of this number.
     case pushAnswered(Answer, push: UInt64)
     /// No answer to the push of this number came. It is sent again byte for byte, when `retryPush` says so.
@@ -18,13 +18,22 @@ public enum NodeInput: Sendable {
     case retryPush
     /// The log's end, asked after the doubt arose; own deltas are pulled with their bodies until there.
     case investigate(until: Cursor)
-    /// Everything pending, in order, with its paths loaded: what `NodeDirective.reissue` asked for.
-    case reissue([PendingOperation])
-    /// A snapshot that is staged, and everything pending, with its paths loaded from the snapshot. A step of its own.
-    case snapshot(StagedSnapshot, [PendingOperation])
-    /// Everything pending: whatever is not sealed yet is sealed now, whether it can be sent or not. With its paths loaded where
-    /// the node `isSpoiled`: it is written again first. A step of its own.
-    case sealOutbox([PendingOperation])
+    /// What `NodeDirective.reissue` asked for.
+    case reissue
+    /// A snapshot that is staged takes the base's place.
+    case snapshot(StagedSnapshot)
+    /// Whatever is not sealed yet is sealed now, whether it can be sent or not. Where the node `isSpoiled` it is written again
+    /// first.
+    case sealOutbox
+
+    /// Whether it concerns everything pending, and so is a step of its own: it has to see what all writes before it left on
+    /// disk.
+    public var isStepOfItsOwn: Bool {
+        switch self {
+        case .reissue, .snapshot, .sealOutbox: true
+        case .write, .joined, .page, .seal, .pushAnswered, .pushFailed, .pushInterrupted, .retryPush, .investigate: false
+        }
+    }
 }
 
 /// A page of the log whose checkpoint and deltas are verified already.
@@ -52,22 +61,16 @@ public struct NodePage: Sendable {
     public var after: UInt64
     public var entries: [Entry]
     public var checkpoint: VerifiedCheckpoint
-    /// This node's own deltas that the receipts name, as it sealed them.
-    public var ownDeltas: [Digest: IncomingDelta]
 
-    public init(
-        after: UInt64, entries: [Entry], checkpoint: VerifiedCheckpoint, ownDeltas: [Digest: IncomingDelta] = [:]
-    ) {
+    public init(after: UInt64, entries: [Entry], checkpoint: VerifiedCheckpoint) {
         self.after = after
         self.entries = entries
         self.checkpoint = checkpoint
-        self.ownDeltas = ownDeltas
     }
 }
 
-/// What a node's step has to be followed by, in this order: the commit is durable before anything else is seen.
+/// What a node's step has to be followed by once its commit is durable.
 public enum NodeDirective: Sendable {
-    case commit(NodeCommit)
     case answerWrite(token: UInt64, Result<Written, WriteFailure>)
     /// Clients see other values at these paths.
     case publish(paths: [Path])
@@ -75,7 +78,7 @@ public enum NodeDirective: Sendable {
     case replaced
     /// The base has reached a place.
     case advanced(Cursor)
-    /// Load the pending operations that are not sealed and step with `.seal`.
+    /// Step with `.seal`: there are operations that are not sealed.
     case seal
     /// Send these stored deltas, named by first sequence, with the cursor, and come back with the number.
     case push(number: UInt64, Cursor, firstSequences: [UInt64])
@@ -83,7 +86,7 @@ public enum NodeDirective: Sendable {
     case follow(withOwnBodies: Bool)
     /// Ask for the log's end, then step with `.investigate`.
     case investigate
-    /// Load everything pending and its paths, then step with `.reissue`.
+    /// Step with `.reissue`.
     case reissue
     case fault(NodeFault)
     case faultCleared
@@ -120,8 +123,8 @@ public enum NodeFault: Hashable, Sendable {
 public struct NodeCommit: Sendable {
     /// Nil when the base did not change.
     public var base: BaseCommit?
-    /// The staged sections take the place of those in use.
-    public var isInstallation = false
+    /// The staged sections take the place of those in use: a snapshot with this many log entries. Nil for any other commit.
+    public var installedEntries: UInt64?
     public var overlays: [(path: Path, overlay: Overlay?)] = []
     public var addedPending: [PendingOperation] = []
     public var removedPending: [UInt64] = []

@@ -5,14 +5,6 @@ import GimbalWire
 public enum PivotInput: Sendable {
     case write(WriteRequest)
     case push(PivotPush)
-
-    /// The paths whose states must be loaded; one may come twice.
-    public var paths: [Path] {
-        switch self {
-        case .write(let request): request.path.map { [$0] } ?? []
-        case .push(let push): push.deltas.flatMap(\.paths)
-        }
-    }
 }
 
 /// A push of a node, its deltas verified already.
@@ -20,20 +12,12 @@ public struct PivotPush: Sendable {
     /// Comes back in the answer.
     public var token: UInt64
     public var cursor: Cursor
-    /// What this pivot stored at the cursor's position, if anything.
-    public var checkpointAtCursor: Checkpoint?
-    /// Checkpoints more than one below it may be gone.
-    public var horizon: UInt64
     /// Of one replica, in the order of its chain.
     public var deltas: [IncomingDelta]
 
-    public init(
-        token: UInt64, cursor: Cursor, checkpointAtCursor: Checkpoint?, horizon: UInt64 = 1, deltas: [IncomingDelta]
-    ) {
-        self.horizon = horizon
+    public init(token: UInt64, cursor: Cursor, deltas: [IncomingDelta]) {
         self.token = token
         self.cursor = cursor
-        self.checkpointAtCursor = checkpointAtCursor
         self.deltas = deltas
     }
 }
@@ -50,9 +34,8 @@ public struct PushOutcome: Hashable, Sendable {
     public var aheadMilliseconds: UInt64 = 0
 }
 
-/// What a pivot's step has to be followed by, in this order: the commit is durable before anything else is seen.
+/// What a pivot's step has to be followed by once its commit is durable.
 public enum PivotDirective: Sendable {
-    case commit(PivotCommit)
     case answerWrite(token: UInt64, Result<Written, WriteFailure>)
     case answerPush(token: UInt64, PushOutcome)
     /// The log has grown: whoever follows it and whoever subscribed to one of the paths wants to know.
@@ -85,6 +68,20 @@ public struct PivotRecord: Hashable, Sendable {
     public var clock: HybridTimestamp
     public var pivotMilliseconds: UInt64
 
+    /// Whether a log with these epochs contains a cursor: its epoch is known, its position is in that epoch, and the log root
+    /// is the same; below the horizon the root is not known any more.
+    ///
+    /// - Parameters:
+    ///   - end: the position of the log's last entry.
+    ///   - checkpoint: what is stored at the cursor's position, if anything.
+    public func contains(_ cursor: Cursor, end: UInt64, checkpoint: Checkpoint?, horizon: UInt64 = 1) -> Bool {
+        if cursor == .start { return true }
+        guard let index = epochs.firstIndex(where: { $0.epoch == cursor.epoch }) else { return false }
+        let end = index + 1 < epochs.count ? epochs[index + 1].firstPosition - 1 : end
+        return cursor.position >= epochs[index].firstPosition && cursor.position <= end
+            && (checkpoint.map { $0.logRoot == cursor.logRoot } ?? (cursor.position < horizon - 1))
+    }
+
     public init(epochs: [EpochStart] = [], clock: HybridTimestamp = .zero, pivotMilliseconds: UInt64 = 0) {
         self.epochs = epochs
         self.clock = clock
@@ -92,8 +89,8 @@ public struct PivotRecord: Hashable, Sendable {
     }
 }
 
-/// The pivot of one space as a value: inputs in, directives out. It can do nothing itself; it knows no clock, dice, disk or
-/// network, and a step that could not be committed is undone by putting the value before it back.
+/// The pivot of one space as a value: inputs in; a commit and directives out. It can do nothing itself; it knows no clock, dice,
+/// disk or network; `Stepper` runs it.
 public struct PivotCore: Sendable {
     public private(set) var base: SpaceBase
     public private(set) var record: PivotRecord
@@ -120,31 +117,20 @@ public struct PivotCore: Sendable {
     /// Never goes back.
     public mutating func pivotMilliseconds(_ now: Now) -> UInt64 { time.read(now) }
 
-    /// Whether this log contains a cursor: its epoch is known, its position is in that epoch, and the log root is the same;
-    /// below the horizon the root is not known any more.
-    public func contains(_ cursor: Cursor, checkpoint: Checkpoint?, horizon: UInt64 = 1) -> Bool {
-        if cursor == .start { return true }
-        guard let index = record.epochs.firstIndex(where: { $0.epoch == cursor.epoch }) else { return false }
-        let end = index + 1 < record.epochs.count ? record.epochs[index + 1].firstPosition - 1 : base.position
-        return cursor.position >= record.epochs[index].firstPosition && cursor.position <= end
-            && (checkpoint.map { $0.logRoot == cursor.logRoot } ?? (cursor.position < horizon - 1))
-    }
-
-    /// Takes everything that is waiting at once: one commit for all of it. `states` holds the paths of every input.
     public mutating func step(
-        _ inputs: [PivotInput], states: WorkingSet, now: Now, using random: inout some RandomNumberGenerator
-    ) -> [PivotDirective] {
+        _ inputs: [PivotInput], given facts: PivotFacts, now: Now, using random: inout some RandomNumberGenerator
+    ) -> Step<PivotCommit, PivotDirective> {
         let milliseconds = time.read(now)
-        var step = PivotStep(states: states, milliseconds: milliseconds)
+        var step = PivotStep(states: facts.states, milliseconds: milliseconds)
         for input in inputs {
             if case .push(let push) = input {
                 // An epoch opens with the first entry, so a push that only fails opens none.
-                step.answers.append(.answerPush(token: push.token, accept(push, &step)))
+                step.answers.append(.answerPush(token: push.token, accept(push, facts, &step)))
             }
         }
         let writes = inputs.compactMap { if case .write(let request) = $0 { request } else { nil } }
         if !writes.isEmpty { write(writes, &step, wallMilliseconds: now.wallMilliseconds, using: &random) }
-        guard !step.entries.isEmpty else { return step.answers }
+        guard !step.entries.isEmpty else { return Step(directives: step.answers) }
         return finish(step, using: &random)
     }
 
@@ -157,7 +143,9 @@ public struct PivotCore: Sendable {
         var answers: [PivotDirective] = []
     }
 
-    private mutating func finish(_ step: PivotStep, using random: inout some RandomNumberGenerator) -> [PivotDirective] {
+    private mutating func finish(
+        _ step: PivotStep, using random: inout some RandomNumberGenerator
+    ) -> Step<PivotCommit, PivotDirective> {
         let openedEpoch = openEpoch(firstPosition: step.entries[0].position, using: &random)
         let changes = step.states.changes
         let stateDigest = base.settleDigest(changes, primitives)
@@ -170,12 +158,9 @@ public struct PivotCore: Sendable {
             pivotMilliseconds: step.milliseconds, greatestStamp: base.greatestStamp,
             stateDigest: stateDigest, logRoot: place.logRoot)
         commit.checkpoint = checkpoint
-        var directives: [PivotDirective] = []
-        directives.reserveCapacity(step.answers.count + 2)
-        directives.append(.commit(PivotCommit(base: commit, record: record, openedEpoch: openedEpoch)))
-        directives += step.answers
-        directives.append(.publish(checkpoint, paths: commit.states.map(\.path)))
-        return directives
+        return Step(
+            commit: PivotCommit(base: commit, record: record, openedEpoch: openedEpoch),
+            directives: step.answers + [.publish(checkpoint, paths: commit.states.map(\.path))])
     }
 
     private mutating func openEpoch(
@@ -260,7 +245,7 @@ public struct PivotCore: Sendable {
 
     // MARK: Pushes
 
-    private mutating func accept(_ push: PivotPush, _ step: inout PivotStep) -> PushOutcome {
+    private mutating func accept(_ push: PivotPush, _ facts: PivotFacts, _ step: inout PivotStep) -> PushOutcome {
         guard let replica = push.deltas.first?.header.replica else {
             return PushOutcome(verdict: .malformed, head: .none, detail: "a push carries a delta at least")
         }
@@ -270,7 +255,10 @@ public struct PivotCore: Sendable {
             PushOutcome(
                 verdict: verdict, head: base.versionVector[replica], detail: detail, refusals: refused, aheadMilliseconds: ahead)
         }
-        guard contains(push.cursor, checkpoint: push.checkpointAtCursor, horizon: push.horizon) else {
+        guard
+            record.contains(
+                push.cursor, end: base.position, checkpoint: facts.checkpoints[push.cursor.position], horizon: facts.horizon)
+        else {
             return outcome(.refill, "this log does not contain the cursor \(push.cursor)")
         }
         for delta in push.deltas {

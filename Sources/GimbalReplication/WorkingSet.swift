@@ -1,7 +1,7 @@
 import GimbalCRDT
 
 /// The paths that one step touches, as they were loaded and as they are now. A path that was not loaded is a programming
-/// error: the shell loads what `paths` of the inputs say.
+/// error: a machine names them in `needs(of:)`.
 public struct WorkingSet: Sendable {
     private struct Entry: Sendable {
         let path: Path

@@ -17,7 +17,7 @@ public enum NodeCommand: Sendable {
     case faultCleared
 }
 
-/// A space that this process follows: the shell around `NodeCore`. It executes directives in their order and nothing else.
+/// A space that this process follows: runs a `NodeCore` on the writer's thread, and carries out its directives in their order.
 public final class NodeSpace: SpaceStore {
     public let space: SpaceID
     public let engine: any StorageEngine
@@ -32,13 +32,11 @@ public final class NodeSpace: SpaceStore {
     /// What this node knows of its pivot's clock.
     public let pivotClock: PivotClock
     private let loop = BatchLoop<Job>()
-    private let writer: Mutex<NodeWriter>
+    private let stepper: Mutex<Stepper<NodeDisk>>
     private let published: Mutex<Published>
     let options: SpaceOptions
     let retention: Retention
     let proofs: ProofCheck
-    /// Of the snapshot that is about to be installed.
-    let snapshotEntries = Mutex<UInt64>(0)
     private let replaceListeners = Mutex<[@Sendable () -> Void]>([])
     private let listeners = Mutex<[@Sendable ([Path]) -> Void]>([])
 
@@ -68,10 +66,10 @@ public final class NodeSpace: SpaceStore {
         case write(WriteRequest.Action, @Sendable (Result<Written, WriteFailure>) -> Void)
         case input(NodeInput, @Sendable () -> Void)
 
-        var concernsEverythingPending: Bool {
+        var isStepOfItsOwn: Bool {
             switch self {
-            case .input(.reissue, _), .input(.sealOutbox, _), .input(.snapshot, _): true
-            case .write, .input: false
+            case .write: false
+            case .input(let input, _): input.isStepOfItsOwn
             }
         }
     }
@@ -105,10 +103,9 @@ public final class NodeSpace: SpaceStore {
         // What a crash right after an install left there.
         if try SnapshotProgress.load(engine) == nil { retention.releaseStaging() }
         proofs = try ProofCheck(engine: engine)
-        writer = Mutex(
-            NodeWriter(
-                core: core, journal: journal, engine: engine, watcher: options.watcher(space), census: census,
-                retention: retention))
+        let disk = NodeDisk(
+            engine, journal: journal, watcher: options.watcher(space), census: census, retention: retention)
+        stepper = Mutex(Stepper(core, on: disk))
         published = Mutex(
             Published(
                 cursor: core.cursor, replica: core.replica, records: core.base.records, isReady: core.record.isReady,
@@ -194,9 +191,9 @@ public final class NodeSpace: SpaceStore {
     public func sealOutbox() async throws(StoreError) {
         published.withLock { $0.isLeft = true }
         await withCheckedContinuation { continuation in
-            deliver(.sealOutbox([])) { continuation.resume() }
+            deliver(.sealOutbox) { continuation.resume() }
         }
-        let core = writer.withLock { $0.core }
+        let core = stepper.withLock { $0.machine }
         guard core.sealedThrough + 1 >= core.record.nextSequence else {
             throw .storage(.failed(reason: "the outbox could not be sealed"))
         }
@@ -285,7 +282,7 @@ public final class NodeSpace: SpaceStore {
     /// What concerns everything pending is a step of its own: it sees what all writes before it left on disk.
     private func process(_ jobs: ArraySlice<Job>) {
         var rest = jobs
-        while let index = rest.firstIndex(where: \.concernsEverythingPending) {
+        while let index = rest.firstIndex(where: \.isStepOfItsOwn) {
             commit(rest[..<index])
             commit(rest[index...index])
             rest = rest[(index + 1)...]
@@ -312,10 +309,12 @@ public final class NodeSpace: SpaceStore {
         }
         defer { for done in doneHandlers { done() } }
         do throws(StoreError) {
-            let directives = try writer.withLock { writer throws(StoreError) in
-                try writer.step(inputs, now: clock.now(), snapshotEntries: snapshotEntries.withLock { $0 })
+            let step = try stepper.withLock { stepper throws(StoreError) in
+                var random = SodiumRandom()
+                return try stepper.run(inputs, now: clock.now(), using: &random)
             }
-            execute(directives, completions)
+            if let commit = step.commit { publish(commit) }
+            execute(step.directives, completions)
         } catch {
             let failure = WriteFailure(error)
             for completion in completions { completion(.failure(failure)) }
@@ -327,7 +326,7 @@ public final class NodeSpace: SpaceStore {
     private func retry(_ inputs: [NodeInput]) {
         if inputs.contains(where: { if case .write = $0 { false } else { true } }) {
             deliver(.pushInterrupted)
-            commandSink.yield(.follow(withOwnBodies: writer.withLock { $0.core.isInvestigating }))
+            commandSink.yield(.follow(withOwnBodies: stepper.withLock { $0.machine.isInvestigating }))
         }
     }
 
@@ -336,13 +335,12 @@ public final class NodeSpace: SpaceStore {
     ) {
         for directive in directives {
             switch directive {
-            case .commit(let commit): publish(commit)
             case .answerWrite(let token, let result): completions[Int(token)](result)
             case .publish(let paths): for listener in listeners.withLock({ $0 }) { listener(paths) }
             case .replaced: for listener in replaceListeners.withLock({ $0 }) { listener() }
             case .advanced(let cursor): wake(cursor)
-            case .seal: deliver(.seal([]))
-            case .reissue: deliver(.reissue([]))
+            case .seal: deliver(.seal)
+            case .reissue: deliver(.reissue)
             case .push(let number, let cursor, let firstSequences): push(number, cursor, firstSequences)
             case .follow(let withOwnBodies): commandSink.yield(.follow(withOwnBodies: withOwnBodies))
             case .investigate: commandSink.yield(.investigate)
@@ -358,9 +356,9 @@ public final class NodeSpace: SpaceStore {
 
     /// The commit is on disk; from here on others see it.
     private func publish(_ commit: NodeCommit) {
-        let (changes, core) = writer.withLock { ($0.takeVisibleChanges(), $0.core) }
-        if commit.isInstallation { cache.removeAll() }
-        for change in changes { cache.update(change.path, change.state) }
+        let core = stepper.withLock { $0.machine }
+        if commit.installedEntries != nil { cache.removeAll() }
+        showInCache(commit)
         published.withLock { state in
             state.replica = core.replica
             state.records = core.base.records
@@ -369,6 +367,19 @@ public final class NodeSpace: SpaceStore {
             state.cursor = core.cursor
             state.checkpoint = core.record.checkpoint
             state.firstPosition = core.base.firstPosition
+        }
+    }
+
+    /// Clients see an overlay's view where there is one. What lies below an overlay that went is read again.
+    private func showInCache(_ commit: NodeCommit) {
+        let overlays = Dictionary(commit.overlays.map { ($0.path, $0.overlay) }, uniquingKeysWith: { $1 })
+        let bases = Dictionary((commit.base?.states ?? []).map { ($0.path, $0.state) }, uniquingKeysWith: { $1 })
+        for path in Set(overlays.keys).union(bases.keys) {
+            if case .some(.some(let overlay)) = overlays[path] {
+                cache.update(path, .some(overlay.view))
+            } else {
+                cache.update(path, bases[path])
+            }
         }
     }
 
@@ -385,7 +396,7 @@ public final class NodeSpace: SpaceStore {
 
     private func push(_ number: UInt64, _ cursor: Cursor, _ firstSequences: [UInt64]) {
         do throws(StoreError) {
-            let deltas = try writer.withLock { writer throws(StoreError) in try writer.sealedDeltas(firstSequences) }
+            let deltas = try stepper.withLock { stepper throws(StoreError) in try stepper.disk.sealedDeltas(firstSequences) }
             commandSink.yield(.push(PushRequest(cursor: cursor, deltas: deltas), number: number))
         } catch {
             deliver(.pushInterrupted)

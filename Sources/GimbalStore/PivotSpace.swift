@@ -5,7 +5,7 @@ import GimbalStorage
 import GimbalWire
 import Synchronization
 
-/// A space that this process leads: the shell around `PivotCore`. It executes directives in their order and nothing else.
+/// A space that this process leads: runs a `PivotCore` on the writer's thread, and carries out its directives in their order.
 public final class PivotSpace: SpaceStore {
     public let space: SpaceID
     /// The root key's word for this pivot, as every node gets it.
@@ -17,11 +17,10 @@ public final class PivotSpace: SpaceStore {
     private let clock: SystemClock
     private let cache: StateCache
     private let sharedPages = SharedPages()
-    private let watcher: (any SpaceWatcher)?
     private let census = SiblingCensus()
     private let loop = BatchLoop<Job>()
-    private let core: Mutex<PivotCore>
-    private let journal: Mutex<DigestJournal>
+    /// The writer's thread holds it through each step, commit included: nobody else waits for it.
+    private let stepper: Mutex<Stepper<PivotDisk>>
     private let published: Mutex<Published>
     private let listeners = Mutex<[@Sendable ([Path]) -> Void]>([])
     let options: SpaceOptions
@@ -35,7 +34,9 @@ public final class PivotSpace: SpaceStore {
         var checkpoint: Checkpoint?
         var signedCheckpoint: (position: UInt64, bytes: [UInt8])?
         var records: SpaceRecords
-        var pivotMilliseconds: UInt64
+        var record: PivotRecord
+        /// Of the log tree's first leaf.
+        var firstPosition: UInt64
         var advanceListeners: [UInt64: @Sendable (Cursor) -> Void] = [:]
         var nextListener: UInt64 = 0
     }
@@ -65,14 +66,15 @@ public final class PivotSpace: SpaceStore {
         shelf = SnapshotShelf(keptMilliseconds: options.retention.snapshotMilliseconds)
         clock = SystemClock(wallOffsetMilliseconds: options.wallOffsetMilliseconds)
         cache = StateCache(byteLimit: options.cacheBytes)
-        watcher = options.watcher(space)
         log = LogReader(engine: engine)
         let last = try log.checkpoint(at: base.position)
         published = Mutex(
             Published(
-                place: core.place, checkpoint: last, records: base.records, pivotMilliseconds: record.pivotMilliseconds))
-        self.core = Mutex(core)
-        self.journal = Mutex(journal)
+                place: core.place, checkpoint: last, records: base.records, record: record, firstPosition: base.firstPosition))
+        let disk = PivotDisk(
+            engine, journal: journal, reading: SpaceReading(engine: engine, cache: cache, hasOverlays: false),
+            retention: retention, watcher: options.watcher(space), census: census)
+        stepper = Mutex(Stepper(core, on: disk))
         loop.start(name: "gimbal-pivot") { [unowned self] jobs in process(jobs) }
         startRetention()
     }
@@ -131,23 +133,24 @@ public final class PivotSpace: SpaceStore {
         _ cursor: Cursor, _ deltas: [IncomingDelta],
         completion: @escaping @Sendable (Result<PushOutcome, WriteFailure>) -> Void
     ) {
-        let checkpoint = try? log.checkpoint(at: cursor.position)
-        let push = PivotPush(
-            token: 0, cursor: cursor, checkpointAtCursor: checkpoint, horizon: retention.horizon, deltas: deltas)
+        let push = PivotPush(token: 0, cursor: cursor, deltas: deltas)
         if !loop.submit(.push(push, completion)) { completion(.failure(.closed)) }
     }
 
     /// How far the log has a replica's deltas.
-    public func head(of replica: ReplicaID) -> Head { core.withLock { $0.base.versionVector[replica] } }
+    public func head(of replica: ReplicaID) throws(StoreError) -> Head {
+        try SpaceLoader(view: engine).head(of: replica)
+    }
 
     /// Whether a node at this cursor can be served from the log.
-    public func contains(_ cursor: Cursor) -> Bool {
-        let checkpoint = try? log.checkpoint(at: cursor.position)
-        return core.withLock { $0.contains(cursor, checkpoint: checkpoint, horizon: retention.horizon) }
+    public func contains(_ cursor: Cursor) throws(StoreError) -> Bool {
+        let checkpoint = try log.checkpoint(at: cursor.position)
+        let (record, end) = published.withLock { ($0.record, $0.place.position) }
+        return record.contains(cursor, end: end, checkpoint: checkpoint, horizon: retention.horizon)
     }
 
     /// Of the log tree's first leaf.
-    var firstPosition: UInt64 { core.withLock { $0.base.firstPosition } }
+    var firstPosition: UInt64 { published.withLock { $0.firstPosition } }
 
     var wallMilliseconds: UInt64 { clock.now().wallMilliseconds }
     var steadyMilliseconds: UInt64 { clock.now().steadyMilliseconds }
@@ -185,7 +188,7 @@ public final class PivotSpace: SpaceStore {
 
     /// An answer to one request, signed over its nonce.
     public func answer(_ verdict: Answer.Verdict, to nonce: [UInt8], head: Head = .none, detail: String = "") -> SignedPayload {
-        let (place, stored) = published.withLock { ($0.place, $0.pivotMilliseconds) }
+        let (place, stored) = published.withLock { ($0.place, $0.record.pivotMilliseconds) }
         let answer = Answer(
             space: space, nonce: nonce, verdict: verdict, head: head, place: place,
             pivotMilliseconds: max(stored, clock.now().wallMilliseconds), detail: detail)
@@ -227,8 +230,8 @@ public final class PivotSpace: SpaceStore {
             }
         }
         do throws(StoreError) {
-            let states = try load(inputs)
-            try execute(step(inputs, states), writeCompletions, pushCompletions)
+            let directives = try step(inputs)
+            execute(directives, writeCompletions, pushCompletions)
         } catch {
             let failure = WriteFailure(error)
             for completion in writeCompletions { completion(.failure(failure)) }
@@ -236,52 +239,26 @@ public final class PivotSpace: SpaceStore {
         }
     }
 
-    private func load(_ inputs: [PivotInput]) throws(StoreError) -> WorkingSet {
-        let paths = inputs.flatMap(\.paths)
-        var states = WorkingSet()
-        states.reserveCapacity(paths.count)
-        let reading = reading
-        for path in paths where !states.isLoaded(path) { states.load(path, try reading.state(path)) }
-        return states
-    }
-
-    /// The step and its commit; when the commit fails the core is what it was before.
-    private func step(_ inputs: [PivotInput], _ states: WorkingSet) throws(StoreError) -> [PivotDirective] {
+    /// Steps, and shows others what the commit made of the space.
+    private func step(_ inputs: [PivotInput]) throws(StoreError) -> [PivotDirective] {
         let now = clock.now()
-        var timer = StepTimer()
-        let (before, directives, base) = core.withLock { core in
-            let before = core
+        let (step, base) = try stepper.withLock { stepper throws(StoreError) in
             var random = SodiumRandom()
-            let directives = core.step(inputs, states: states, now: now, using: &random)
-            return (before, directives, core.base)
+            let step = try stepper.run(inputs, now: now, using: &random)
+            return (step, step.commit.map { _ in stepper.machine.base })
         }
-        guard case .commit(let commit) = directives.first else { return directives }
-        do throws(StoreError) {
-            try commitDurably(commit, base, &timer)
-        } catch {
-            core.withLock { $0 = before }
-            watcher?.commitFailed(error)
-            throw error
-        }
-        watcher?.committed(step: timer.total, storage: timer.storage)
-        census.update(commit.base.states)
+        guard let commit = step.commit, let base else { return step.directives }
         for (path, state) in commit.base.states { cache.update(path, .some(state)) }
         published.withLock { state in
             state.records = base.records
-            state.pivotMilliseconds = commit.record.pivotMilliseconds
+            state.record = commit.record
+            state.firstPosition = base.firstPosition
             if let checkpoint = commit.base.checkpoint {
                 state.checkpoint = checkpoint
                 state.place = checkpoint.cursor
             }
         }
-        return directives
-    }
-
-    private func commitDurably(_ commit: PivotCommit, _ base: SpaceBase, _ timer: inout StepTimer) throws(StoreError) {
-        var next = journal.withLock { $0 }
-        let batch = CommitRecord.batch(commit, base, &next)
-        try timer.storing { () throws(StorageError) in try engine.commit(batch) }
-        journal.withLock { $0 = next }
+        return step.directives
     }
 
     private func execute(
@@ -290,7 +267,6 @@ public final class PivotSpace: SpaceStore {
     ) {
         for directive in directives {
             switch directive {
-            case .commit: break  // done, before anything else is seen
             case .answerWrite(let token, let result): writes[Int(token)](result)
             case .answerPush(let token, let outcome): pushes[Int(token)](.success(outcome))
             case .publish(let checkpoint, let paths):

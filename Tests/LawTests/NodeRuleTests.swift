@@ -131,7 +131,7 @@ struct NodeRuleTests {
         #expect(space.node.core.isInvestigating)
         try space.pull(withOwnBodies: true)
         #expect(space.node.disk.record.spoiledFrom == 2, "the mark is on disk before anything is written again")
-        try space.stepNode(.reissue([]))
+        try space.stepNode(.reissue)
         let again = try #require(space.node.everythingPending.first)
         #expect(space.node.core.replica.incarnation != 7 && space.node.disk.record.spoiledFrom == 0)
         #expect(again.sequence == 1)
@@ -172,8 +172,8 @@ struct NodeRuleTests {
                 $0.epoch.number += 1
                 $0.position = base.position
             }.checkpoint
-            let snapshot = StagedSnapshot(base: base, checkpoint: checkpoint, greatestLiveStamp: .zero)
-            try space.stepNode(.snapshot(snapshot, []))
+            let snapshot = StagedSnapshot(base: base, checkpoint: checkpoint, greatestLiveStamp: .zero, entries: 0)
+            try space.stepNode(.snapshot(snapshot))
             #expect(space.node.faults == ["pivot-lost"], "of the first")
             #expect(space.node.core.base.position == rich.position)
             #expect((space.node.core.record.epoch == checkpoint.checkpoint.epoch) == isTaken)
@@ -192,7 +192,7 @@ struct NodeRuleTests {
         try space.pull(withOwnBodies: true)
         #expect(space.node.core.isSpoiled)
         try space.writeAtNode("things/3", "3")
-        try space.stepNode(.sealOutbox([]))
+        try space.stepNode(.sealOutbox)
         let sealed = space.node.disk.sealed.values.map(\.link)
         #expect(sealed.map(\.firstSequence).min() == 1 && space.node.core.sealedThrough == 3)
         #expect(space.node.everythingPending.map(\.path.description) == ["things/1", "things/2", "things/3"])
@@ -214,7 +214,7 @@ struct NodeRuleTests {
         try space.stepNode(.joined(place: space.pivot.core.place))
         guard case .investigate? = space.node.takeErrands().last else { Issue.record("the doubt is taken up again"); return }
         try space.stepNode(.investigate(until: space.pivot.core.place))
-        try space.stepNode(.reissue([]))
+        try space.stepNode(.reissue)
         #expect(space.node.core.replica.incarnation != 7)
         #expect(space.node.everythingPending.map(\.path.description) == ["things/1", "things/3"])
     }

@@ -64,8 +64,7 @@ struct SmallSpace {
 
     mutating func push(_ deltas: IncomingDelta..., cursor: Cursor? = nil) throws -> PushOutcome {
         let cursor = cursor ?? pivot.core.place
-        let push = PivotPush(
-            token: 0, cursor: cursor, checkpointAtCursor: pivot.checkpoint(at: cursor.position), deltas: deltas)
+        let push = PivotPush(token: 0, cursor: cursor, deltas: deltas)
         let directives = try #require(try pivot.step([.push(push)], now: now, using: &random))
         for case .answerPush(_, let outcome) in directives { return outcome }
         throw Violation("a push is answered")
@@ -105,8 +104,7 @@ struct SmallSpace {
     mutating func pushFromNode() throws {
         let sent = try #require(node.outgoing)
         node.outgoing = nil
-        let push = PivotPush(
-            token: 0, cursor: sent.cursor, checkpointAtCursor: pivot.checkpoint(at: sent.cursor.position), deltas: sent.deltas)
+        let push = PivotPush(token: 0, cursor: sent.cursor, deltas: sent.deltas)
         let directives = try #require(try pivot.step([.push(push)], now: now, using: &random))
         for case .answerPush(_, let outcome) in directives {
             let answer = Answer(

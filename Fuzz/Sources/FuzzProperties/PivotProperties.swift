@@ -79,7 +79,7 @@ private struct PivotWorld {
         }
         wall &+= script.number()
         let place = script.flag() ? pivot.place : .start
-        run(.push(PivotPush(token: 1, cursor: place, checkpointAtCursor: checkpoint, deltas: deltas)))
+        run(.push(PivotPush(token: 1, cursor: place, deltas: deltas)))
     }
 
     /// Most fields are right most of the time. Nil when it would not even decode.
@@ -130,16 +130,18 @@ private struct PivotWorld {
     // MARK: Steps
 
     private mutating func run(_ input: PivotInput) {
+        let needs = pivot.needs(of: [input])
         var loaded: [Path: PathState?] = [:]
-        for path in input.paths { loaded[path] = .some(states[path]) }
+        for path in needs.paths { loaded[path] = .some(states[path]) }
+        var facts = PivotFacts(states: WorkingSet(loaded))
+        // The latest one is kept, and nodes name its position or the start.
+        for position in needs.positions where position == checkpoint?.position { facts.checkpoints[position] = checkpoint }
         let now = Now(wallMilliseconds: wall, steadyMilliseconds: wall)
-        let directives = pivot.step([input], states: WorkingSet(loaded), now: now, using: &random)
+        let step = pivot.step([input], given: facts, now: now, using: &random)
+        if let commit = step.commit { take(commit) }
         var answers = 0
-        for (index, directive) in directives.enumerated() {
+        for directive in step.directives {
             switch directive {
-            case .commit(let commit):
-                require(index == 0, "the commit comes before everything that others may see")
-                take(commit)
             case .answerWrite, .answerPush: answers += 1
             case .publish(let published, _): require(published == checkpoint, "what is published was committed")
             }
@@ -219,13 +221,10 @@ private struct PivotWorld {
         let paths = Set(entries.compactMap(Self.incoming).flatMap(\.paths))
         let loaded = Dictionary(uniqueKeysWithValues: paths.map { ($0, nodeStates[$0]) })
         let page = NodePage(after: node.base.position, entries: read, checkpoint: verified)
-        let directives = node.step(
-            [.page(page)],
-            states: NodeWorkingSet(states: loaded, overlays: loaded.mapValues { _ in nil }),
-            now: Now(wallMilliseconds: wall, steadyMilliseconds: wall), using: &random)
-        for case .commit(let commit) in directives {
-            for (path, state) in commit.base?.states ?? [] { nodeStates[path] = state }
-        }
+        let facts = NodeFacts(states: NodeWorkingSet(states: loaded, overlays: loaded.mapValues { _ in nil }))
+        let step = node.step(
+            [.page(page)], given: facts, now: Now(wallMilliseconds: wall, steadyMilliseconds: wall), using: &random)
+        for (path, state) in step.commit?.base?.states ?? [] { nodeStates[path] = state }
     }
 
     func checkNode() {

@@ -124,7 +124,7 @@ struct PivotRoutes: Sendable {
         guard let query = ReplicationPath.LogQuery(request.uri.query ?? "") else {
             return refusal(.badRequest, "malformed-query", "epoch, position and root of a cursor expected")
         }
-        switch pivot.standing(of: query.cursor) {
+        switch try pivot.standing(of: query.cursor) {
         case .served: break
         case .gone: return answer(.gone, to: signature, status: .gone, detail: "take the snapshot")
         case .unknown:

@@ -95,13 +95,13 @@ struct BundleImport {
         reader.start()
         for await delta in deltas {
             permits.signal()
-            await add(delta)
+            try await add(delta)
         }
-        await flush()
+        try await flush()
         return outcome
     }
 
-    private mutating func add(_ delta: VerifiedDelta) async {
+    private mutating func add(_ delta: VerifiedDelta) async throws {
         guard delta.isWhole else {
             outcome.incomplete += 1
             return
@@ -111,14 +111,14 @@ struct BundleImport {
             last.header.replica != delta.header.replica || last.header.lastSequence + 1 != delta.header.firstSequence
                 || batch.count >= Self.batchCount || bytes + size > Self.batchBytes
         {
-            await flush()
+            try await flush()
         }
         batch.append(IncomingDelta(delta))
         bytes += size
     }
 
-    private mutating func flush() async {
-        let known = batch.first.map { pivot.head(of: $0.header.replica) } ?? .none
+    private mutating func flush() async throws {
+        let known = try batch.first.map { try pivot.head(of: $0.header.replica) } ?? .none
         let rest = batch.drop { $0.header.lastSequence <= known.sequence }
         outcome.alreadyThere += batch.count - rest.count
         (batch, bytes) = ([], 0)

@@ -28,7 +28,7 @@ enum CommitRecord {
 
     static func batch(_ commit: NodeCommit, _ base: SpaceBase, _ journal: inout DigestJournal) -> StorageBatch {
         var batch = StorageBatch()
-        if let baseCommit = commit.base, commit.isInstallation {
+        if let baseCommit = commit.base, commit.installedEntries != nil {
             journal = journal.replacing(base.digest, in: &batch)
             batch.put(encode(baseCommit.frontier, base), at: RecordKey.base, in: .metadata)
             if let checkpoint = baseCommit.checkpoint {

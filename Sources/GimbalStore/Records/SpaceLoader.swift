@@ -92,6 +92,16 @@ struct SpaceLoader {
         return VersionVector(heads: heads)
     }
 
+    /// The last link of one replica's chain.
+    func head(of replica: ReplicaID) throws(StoreError) -> Head {
+        let last = try storing { () throws(StorageError) in
+            try view.last(.chain, below: RecordKey.replica(replica) + [UInt8](repeating: 0xff, count: 9))
+        }
+        guard let (key, value) = last, RecordKey.replica(from: key.prefix(40)) == replica else { return .none }
+        let link = try decoding("chain of \(replica)") { () throws(WireError) in try CommitRecord.decodeLink(value) }
+        return Head(sequence: RecordKey.number(from: key), headerHash: link.headerHash)
+    }
+
     func frontier() throws(StoreError) -> (UInt64, HybridTimestamp, MerkleTree.Frontier) {
         guard let bytes = try metadata(RecordKey.base) else { return (1, .zero, .init()) }
         return try decoding("log frontier") { () throws(WireError) in

@@ -6,13 +6,10 @@ import Synchronization
 
 extension NodeSpace {
     /// Puts a staged snapshot in the place of the base; returns when it is on disk, or was refused.
-    ///
-    /// - Parameter entries: how many entries the snapshot has.
-    func install(_ snapshot: StagedSnapshot, retaining entries: UInt64) async throws {
+    func install(_ snapshot: StagedSnapshot) async throws {
         let position = snapshot.checkpoint.checkpoint.position
-        snapshotEntries.withLock { $0 = entries }
         await withCheckedContinuation { continuation in
-            deliver(.snapshot(snapshot, [])) { continuation.resume() }
+            deliver(.snapshot(snapshot)) { continuation.resume() }
         }
         let reached = cursor
         let place = snapshot.checkpoint.checkpoint.cursor
@@ -20,7 +17,7 @@ extension NodeSpace {
         guard reached.epoch == place.epoch ? reached.position >= position : reached.epoch.number > place.epoch.number else {
             throw WireError(.inconsistent, at: 0, "the node did not take the snapshot")
         }
-        proofs.restart(ProofStatus(through: position, entries: entries))
+        proofs.restart(ProofStatus(through: position, entries: snapshot.entries))
     }
 
     /// How much of the log this node keeps.

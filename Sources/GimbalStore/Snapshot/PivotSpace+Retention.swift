@@ -15,8 +15,8 @@ public enum CursorStanding: Sendable {
 
 extension PivotSpace {
     /// What a node at this cursor gets.
-    public func standing(of cursor: Cursor) -> CursorStanding {
-        guard contains(cursor) else { return .unknown }
+    public func standing(of cursor: Cursor) throws(StoreError) -> CursorStanding {
+        guard try contains(cursor) else { return .unknown }
         if cursor == .start { return isLogLong ? .gone : .served }
         return isGone(cursor.position) ? .gone : .served
     }

@@ -263,7 +263,7 @@ public actor SnapshotIntake {
         try flush()
         try stageTail(progress, checkpoint.checkpoint)
         let snapshot = try verifiedSnapshot(progress, checkpoint)
-        try await node.install(snapshot, retaining: progress.entries)
+        try await node.install(snapshot)
         self.progress = nil
         hasBegun = false
         node.show(intake: nil)
@@ -338,7 +338,8 @@ public actor SnapshotIntake {
             refused: Dictionary(refused.map { ($0.dot, $0.reason) }, uniquingKeysWith: { $1 }), digest: digest,
             frontier: progress.head.frontier, firstPosition: checkpoint.checkpoint.firstPosition,
             greatestStamp: checkpoint.checkpoint.greatestStamp, records: try loader.records())
-        return StagedSnapshot(base: base, checkpoint: checkpoint, greatestLiveStamp: progress.greatestStamp)
+        return StagedSnapshot(
+            base: base, checkpoint: checkpoint, greatestLiveStamp: progress.greatestStamp, entries: progress.entries)
     }
 }
 

@@ -151,11 +151,11 @@ struct ExchangeWorld {
     private mutating func tend(_ number: Int, isPivotAway: Bool) throws(Violation) {
         for errand in nodes[number].takeErrands() {
             switch errand {
-            case .seal: try stepNode(number, [.seal([])])
+            case .seal: try stepNode(number, [.seal])
             case .reissue:
                 // What waits is a step of its own: the errand concerns everything that is on disk.
                 try stepNode(number, [])
-                try stepNode(number, [.reissue([])])
+                try stepNode(number, [.reissue])
             case .investigate:
                 if isPivotAway {
                     nodes[number].postpone(errand)
@@ -199,8 +199,7 @@ struct ExchangeWorld {
 
     /// What the pivot answers; nil when it could not store it.
     private mutating func receive(_ push: NodeServer.Push) throws(Violation) -> Answer? {
-        let input = PivotPush(
-            token: 0, cursor: push.cursor, checkpointAtCursor: pivot.checkpoint(at: push.cursor.position), deltas: push.deltas)
+        let input = PivotPush(token: 0, cursor: push.cursor, deltas: push.deltas)
         guard let directives = try stepPivot([.push(input)]) else { return nil }
         for case .answerPush(_, let outcome) in directives {
             return Answer(

@@ -2,7 +2,7 @@ import GimbalCRDT
 import GimbalReplication
 import GimbalWire
 
-/// A node's core with a disk: loads what a step needs, steps, commits, and notes what it has to do.
+/// A node's core on a disk, and what it has to do next.
 public struct NodeServer {
     /// What survives a restart.
     public struct Disk {
@@ -37,10 +37,8 @@ public struct NodeServer {
     }
 
     public let signer: FastSigner
-    public private(set) var disk: Disk
-    public private(set) var core: NodeCore
+    private var stepper: Stepper<NodeDrive>
     var saved: Disk?
-    var failsNextCommit = false
     var waiting: [WriteRequest] = []
     public private(set) var errands: [Errand] = []
     public var outgoing: Push?
@@ -56,15 +54,23 @@ public struct NodeServer {
 
     public init(signer: FastSigner, disk: Disk) {
         self.signer = signer
-        self.disk = disk
-        core = Self.start(disk, signer)
+        let chain = disk.sealed.values.map(\.link).sorted { $0.firstSequence < $1.firstSequence }
+        let core = NodeCore(
+            base: disk.base.base, record: disk.record, chain: chain, signer: signer, primitives: FastPrimitives())
+        stepper = Stepper(core, on: NodeDrive(disk: disk))
         lastStamp = disk.record.clock
     }
 
-    private static func start(_ disk: Disk, _ signer: FastSigner) -> NodeCore {
-        let chain = disk.sealed.values.map(\.link).sorted { $0.firstSequence < $1.firstSequence }
-        return NodeCore(
-            base: disk.base.base, record: disk.record, chain: chain, signer: signer, primitives: FastPrimitives())
+    public var core: NodeCore { stepper.machine }
+
+    public private(set) var disk: Disk {
+        get { stepper.disk.disk }
+        set { stepper.disk.disk = newValue }
+    }
+
+    var failsNextCommit: Bool {
+        get { stepper.disk.failsNextCommit }
+        set { stepper.disk.failsNextCommit = newValue }
     }
 
     /// What is not on disk is gone.
@@ -112,19 +118,16 @@ public struct NodeServer {
     /// False if its commit failed and everything is as before.
     @discardableResult
     public mutating func step(_ inputs: [NodeInput], now: Now, using random: inout SeededRandom) throws(Violation) -> Bool {
-        // Kept only where it is needed: a second owner makes every change a copy.
-        let before = failsNextCommit ? core : nil
         let seen = views(of: inputs)
         let (clock, incarnation) = (disk.record.clock, disk.record.incarnation)
-        let inputs = inputs.map(complete)
-        let directives = core.step(inputs, states: load(inputs), now: now, using: &random)
-        if case .commit(let commit)? = directives.first {
-            if let before {
-                failsNextCommit = false
-                core = before
-                return false
-            }
-            apply(commit, seen)
+        let step: GimbalReplication.Step<NodeCommit, NodeDirective>
+        do throws(CommitFailure) {
+            step = try stepper.run(inputs, now: now, using: &random)
+        } catch {
+            return false
+        }
+        if let commit = step.commit {
+            note(commit, incarnation, seen)
             if core.record.incarnation == incarnation {
                 for operation in commit.addedPending {
                     try require(operation.stamp > clock, "stamps are later than the clock on disk", "\(operation.stamp)")
@@ -132,9 +135,9 @@ public struct NodeServer {
             }
             try checkOverlays()
         }
-        for directive in directives {
+        for directive in step.directives {
             switch directive {
-            case .commit, .publish, .advanced: break
+            case .publish, .advanced: break
             case .answerWrite(_, .success(let written)): try acknowledge(written, seen)
             case .answerWrite(_, .failure): break
             case .seal: errands.append(.seal)
@@ -161,72 +164,14 @@ public struct NodeServer {
         return views
     }
 
-    private func complete(_ input: NodeInput) -> NodeInput {
-        switch input {
-        case .page(var page):
-            for case .receipt(let hash) in page.entries.map(\.body) {
-                if let own = disk.sealed.values.first(where: { $0.link.headerHash == hash }) {
-                    page.ownDeltas[hash] = IncomingDelta(own.delta)
-                }
-            }
-            return .page(page)
-        case .seal: return .seal(everythingPending.filter { $0.sequence > core.sealedThrough })
-        case .reissue: return .reissue(everythingPending)
-        case .sealOutbox: return .sealOutbox(everythingPending)
-        default: return input
-        }
-    }
-
-    /// What a shell loads: the paths of the inputs, and on them what is pending.
-    private func load(_ inputs: [NodeInput]) -> NodeWorkingSet {
-        var paths: Set<Path> = []
-        var sequences: Set<UInt64> = []
-        for input in inputs {
-            switch input {
-            case .write(let request): if let path = request.path { paths.insert(path) }
-            case .page(let page):
-                for entry in page.entries {
-                    let delta: IncomingDelta? =
-                        switch entry.body {
-                        case .delta(let foreign): foreign
-                        case .receipt(let hash): page.ownDeltas[hash]
-                        case .join: nil
-                        }
-                    guard let delta else { continue }
-                    paths.formUnion(delta.paths)
-                    if delta.header.replica == core.replica {
-                        sequences.formUnion(delta.header.firstSequence...delta.header.lastSequence)
-                    }
-                }
-            case .reissue(let operations), .sealOutbox(let operations): paths.formUnion(operations.map(\.path))
-            default: break
-            }
-        }
-        paths.formUnion(sequences.compactMap { disk.pending[$0]?.path })
-        let overlays = paths.map { ($0, disk.overlays[$0]) }
-        sequences.formUnion(overlays.flatMap { $0.1?.pending ?? [] })
-        return NodeWorkingSet(
-            states: Dictionary(uniqueKeysWithValues: paths.map { ($0, disk.base.states[$0]) }),
-            overlays: Dictionary(uniqueKeysWithValues: overlays),
-            pending: disk.pending.filter { sequences.contains($0.key) })
-    }
-
-    private mutating func apply(_ commit: NodeCommit, _ seen: [Path: PathState]) {
-        if let base = commit.base { disk.base.apply(base) }
-        if commit.record.incarnation != disk.record.incarnation { reissueCount += 1 }
-        for sequence in commit.removedPending { disk.pending[sequence] = nil }
-        for operation in commit.addedPending {
-            disk.pending[operation.sequence] = operation
+    private mutating func note(_ commit: NodeCommit, _ incarnation: UInt64, _ seen: [Path: PathState]) {
+        if commit.record.incarnation != incarnation { reissueCount += 1 }
+        for operation in commit.addedPending where operation.path.isRegister {
             // Which write of a register this one saw and replaced.
-            if operation.path.isRegister, let write = seen[operation.path]?.writes.first {
+            if let write = seen[operation.path]?.writes.first {
                 replaced[Dot(replica: core.replica, sequence: operation.sequence)] = write.dot
             }
         }
-        for first in commit.removedSealed { disk.sealed[first] = nil }
-        for sealed in commit.addedSealed { disk.sealed[sealed.link.firstSequence] = sealed }
-        for (path, overlay) in commit.overlays { disk.overlays[path] = overlay }
-        disk.deadLetters += commit.deadLetters
-        disk.record = commit.record
     }
 
     // MARK: What must hold at once

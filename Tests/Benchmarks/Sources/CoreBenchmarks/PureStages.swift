@@ -105,8 +105,8 @@ enum PureStages {
                         inputs.append(.write(WriteRequest(token: UInt64(number), action: action)))
                     }
                     let now = Now(wallMilliseconds: 1_700_000_000_000, steadyMilliseconds: UInt64(first))
-                    let directives = core.step(inputs, states: loaded, now: now, using: &random)
-                    guard case .commit(let commit) = directives.first else { preconditionFailure("a commit") }
+                    let step = core.step(inputs, given: PivotFacts(states: loaded), now: now, using: &random)
+                    guard let commit = step.commit else { preconditionFailure("a commit") }
                     for (path, state) in commit.base.states { states[workload.number(of: path)] = state }
                 }
             }

@@ -1,0 +1,50 @@
+/// Where a machine's facts come from and its commits go to.
+public protocol MachineDisk<Machine> {
+    associatedtype Machine: GimbalReplication.Machine
+    associatedtype Failure: Error
+
+    /// Loads what a step asks for.
+    mutating func facts(for needs: Machine.Needs) throws(Failure) -> Machine.Facts
+
+    /// Makes a commit durable, all of it or nothing.
+    ///
+    /// - Parameter machine: as the commit leaves it.
+    mutating func store(_ commit: Machine.Commit, of machine: Machine) throws(Failure)
+}
+
+/// Runs one machine over its disk. Everything that executes a machine does it with this: the servers' writer threads, the laws
+/// and the fuzz targets.
+///
+/// **Function.** `run` asks the machine what the inputs need, loads it, steps, stores the commit, and hands out the directives.
+/// When loading or storing fails the machine is what it was before, and the caller decides what becomes of the inputs.
+///
+/// **Implementation.** It is synchronous and has one owner, so no two steps overlap and the facts of a step are those that the
+/// commit before it left.
+public struct Stepper<Disk: MachineDisk> {
+    public private(set) var machine: Disk.Machine
+    public var disk: Disk
+
+    public init(_ machine: Disk.Machine, on disk: Disk) {
+        self.machine = machine
+        self.disk = disk
+    }
+
+    /// - Returns: what is to be carried out; its commit is stored.
+    public mutating func run(
+        _ inputs: [Disk.Machine.Input], now: Now, using random: inout some RandomNumberGenerator
+    ) throws(Disk.Failure) -> Step<Disk.Machine.Commit, Disk.Machine.Directive> {
+        let facts = try disk.facts(for: machine.needs(of: inputs))
+        let before = machine
+        let step = machine.step(inputs, given: facts, now: now, using: &random)
+        guard let commit = step.commit else { return step }
+        do throws(Disk.Failure) {
+            try disk.store(commit, of: machine)
+        } catch {
+            machine = before
+            throw error
+        }
+        return step
+    }
+}
+
+extension Stepper: Sendable where Disk: Sendable {}

@@ -1,0 +1,58 @@
+import GimbalCRDT
+import GimbalReplication
+import GimbalStorage
+import GimbalWire
+
+/// What a pivot's steps need from storage and leave in it. Used by the writer's thread alone.
+struct PivotDisk: MachineDisk, Sendable {
+    typealias Machine = PivotCore
+
+    private var journal: DigestJournal
+    private let engine: any StorageEngine
+    private let reading: SpaceReading
+    private let log: LogReader
+    private let retention: Retention
+    private let watcher: (any SpaceWatcher)?
+    private let census: SiblingCensus
+    private var timer = StepTimer()
+
+    init(
+        _ engine: any StorageEngine, journal: DigestJournal, reading: SpaceReading, retention: Retention,
+        watcher: (any SpaceWatcher)?, census: SiblingCensus
+    ) {
+        self.engine = engine
+        self.journal = journal
+        self.reading = reading
+        self.retention = retention
+        self.watcher = watcher
+        self.census = census
+        log = LogReader(engine: engine)
+    }
+
+    mutating func facts(for needs: PivotNeeds) throws(StoreError) -> PivotFacts {
+        var states = WorkingSet()
+        states.reserveCapacity(needs.paths.count)
+        for path in needs.paths where !states.isLoaded(path) { states.load(path, try reading.state(path)) }
+        var facts = PivotFacts(states: states, horizon: retention.horizon)
+        for position in needs.positions where facts.checkpoints[position] == nil {
+            facts.checkpoints[position] = try log.checkpoint(at: position)
+        }
+        timer = StepTimer()
+        return facts
+    }
+
+    mutating func store(_ commit: PivotCommit, of core: PivotCore) throws(StoreError) {
+        var next = journal
+        let batch = CommitRecord.batch(commit, core.base, &next)
+        let engine = engine
+        do throws(StoreError) {
+            try timer.storing { () throws(StorageError) in try engine.commit(batch) }
+        } catch {
+            watcher?.commitFailed(error)
+            throw error
+        }
+        journal = next
+        watcher?.committed(step: timer.total, storage: timer.storage)
+        census.update(commit.base.states)
+    }
+}
