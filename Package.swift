@@ -50,6 +50,7 @@ let package = Package(
             "GimbalStore",
             ["GimbalCRDT", "GimbalWire", "GimbalSigning", "GimbalReplication", "GimbalStorage", "GimbalRocksDB"]),
         tests("GimbalCRDTTests", ["GimbalCRDT"]),
+        tests("GimbalReplicationTests", ["GimbalCRDT", "GimbalWire", "GimbalReplication"]),
         // The histories and what must hold of them: a library, so that fuzzing can draw histories too.
         .target(
             name: "Laws", dependencies: ["GimbalCRDT", "GimbalWire", "GimbalReplication"], path: "Tests/Laws",

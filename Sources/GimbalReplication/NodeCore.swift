@@ -99,7 +99,7 @@ public struct NodeCore: Sendable {
             case .page(let page): apply(page, &step)
             case .seal: seal(facts.outbox, &step)
             case .pushAnswered(let answer, let number): if number == pushNumber { settle(answer, &step) }
-            case .pushFailed(let number): if number == pushNumber, case .inFlight = push { push = .paused }
+            case .pushFailed(let number, _): if number == pushNumber, case .inFlight = push { push = .paused }
             case .pushInterrupted: push = .paused
             case .retryPush: if push == .paused { push = .idle }
             case .investigate(let until): investigate(until, &step)

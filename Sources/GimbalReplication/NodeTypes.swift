@@ -12,7 +12,7 @@ public enum NodeInput: Sendable {
     /// The pivot's word on the push of this number.
     case pushAnswered(Answer, push: UInt64)
     /// No answer to the push of this number came. It is sent again byte for byte, when `retryPush` says so.
-    case pushFailed(push: UInt64)
+    case pushFailed(push: UInt64, isTooLarge: Bool = false)
     /// The shell could not do what it was told. Nothing is sent until `retryPush` or `joined`.
     case pushInterrupted
     case retryPush
