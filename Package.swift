@@ -137,12 +137,12 @@ if !coreOnly {
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
             ]),
-        program("pivot", ["GimbalHTTP", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
-        program("node", ["GimbalHTTP", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
+        program("pivot", ["GimbalHTTP", "GimbalWire", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
+        program("node", ["GimbalHTTP", "GimbalWire", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
         program(
             "gimbal",
             [
-                "GimbalCRDT", "GimbalWire", "GimbalSigning", "GimbalStore", "GimbalHTTP",
+                "GimbalCRDT", "GimbalWire", "GimbalSigning",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),

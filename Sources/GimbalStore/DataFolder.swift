@@ -3,6 +3,7 @@ import GimbalCRDT
 import GimbalRocksDB
 import GimbalSigning
 import GimbalStorage
+import GimbalWire
 
 /// The folder in which one process keeps everything: keys, one database a space, and the lock that keeps others out.
 ///
@@ -175,7 +176,5 @@ public final class DataFolder: Sendable {
     }
 
     /// Where a running server listens for its operator.
-    public var operatorSocketPath: String { Self.operatorSocketPath(path) }
-
-    public static func operatorSocketPath(_ folder: String) -> String { "\(folder)/operator.sock" }
+    public var operatorSocketPath: String { OperatorSocketPath.inFolder(path) }
 }

@@ -1,5 +1,5 @@
 import ArgumentParser
-import GimbalHTTP
+import GimbalWire
 
 @main
 struct GimbalCommand: AsyncParsableCommand {

@@ -2,7 +2,6 @@ import ArgumentParser
 import Foundation
 import GimbalCRDT
 import GimbalSigning
-import GimbalStore
 import GimbalWire
 
 struct InspectCommand: AsyncParsableCommand {

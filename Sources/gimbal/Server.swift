@@ -1,7 +1,6 @@
 import ArgumentParser
 import AsyncHTTPClient
 import Foundation
-import GimbalStore
 import GimbalWire
 import NIOCore
 import NIOHTTP1
@@ -24,7 +23,7 @@ struct Server {
             url = { base + $0 }
             return
         }
-        let socket = DataFolder.operatorSocketPath(name)
+        let socket = OperatorSocketPath.inFolder(name)
         guard FileManager.default.fileExists(atPath: socket) else {
             throw CommandFailure(
                 code: "not-running",

@@ -1,5 +1,6 @@
 import ArgumentParser
 import GimbalHTTP
+import GimbalWire
 
 @main
 struct PivotCommand: AsyncParsableCommand {

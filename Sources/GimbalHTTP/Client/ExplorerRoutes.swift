@@ -2,6 +2,7 @@ import Foundation
 import GimbalCRDT
 import GimbalReplication
 import GimbalStore
+import GimbalWire
 import HTTPTypes
 import Hummingbird
 import NIOCore
