@@ -57,7 +57,7 @@ public enum LedSpace {
         options: SpaceOptions = SpaceOptions()
     ) async throws(Failure) -> Opened {
         let opened = try openStored(name, in: folder, options: options)
-        try await settle(opened.space, patterns, allowed)
+        try await settle(opened.space, Wishes(patterns: patterns, allowed: allowed))
         return opened
     }
 
@@ -113,15 +113,37 @@ public enum LedSpace {
         return (signed, space, isNew ? folder.keyPath("\(name)-root") : nil)
     }
 
+    /// What an operator asks of a space: in force from the position at which it is written, at every node.
+    public struct Wishes: Sendable {
+        /// Added to those that the space has.
+        public var patterns: [Pattern]
+        /// Authors that become members, with every path of the space.
+        public var allowed: [AuthorID]
+        /// The greatest value; nil: as it is. What was written before stays.
+        public var valueBytes: Int?
+        public var maxClockAheadMilliseconds: UInt64?
+
+        public init(
+            patterns: [Pattern], allowed: [AuthorID] = [], valueBytes: Int? = nil, maxClockAheadMilliseconds: UInt64? = nil
+        ) {
+            self.patterns = patterns
+            self.allowed = allowed
+            self.valueBytes = valueBytes
+            self.maxClockAheadMilliseconds = maxClockAheadMilliseconds
+        }
+    }
+
     /// Writes what the operator asked for and the space does not say yet.
-    public static func settle(_ store: PivotSpace, _ patterns: [Pattern], _ allowed: [AuthorID]) async throws(Failure) {
-        var settings = store.records.settings
-        let added = patterns.filter { !settings.patterns.contains($0) }
-        if store.place == .start || !added.isEmpty {
-            settings.patterns += added
+    public static func settle(_ store: PivotSpace, _ wishes: Wishes) async throws(Failure) {
+        let stored = store.records.settings
+        var settings = stored
+        settings.patterns += wishes.patterns.filter { !stored.patterns.contains($0) }
+        settings.limits.valueBytes = wishes.valueBytes ?? stored.limits.valueBytes
+        settings.maxClockAheadMilliseconds = wishes.maxClockAheadMilliseconds ?? stored.maxClockAheadMilliseconds
+        if store.place == .start || settings != stored {
             try await write(store, .record(SpaceRecords.settingsPath, value: settings.json))
         }
-        for author in allowed where store.records.members[author] == nil {
+        for author in wishes.allowed where store.records.members[author] == nil {
             let member = MemberRecord(name: String(author.hex.prefix(8)), writes: [.everything])
             try await write(store, .record(SpaceRecords.memberPath(author), value: member.json))
         }

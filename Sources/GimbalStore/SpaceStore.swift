@@ -84,6 +84,12 @@ public struct SpaceOptions: Sendable {
         self.retention = retention
     }
 
+    /// Data files that its database holds open, each with a descriptor.
+    public var openFileLimit: Int {
+        get { storage.openFileLimit }
+        set { storage.openFileLimit = newValue }
+    }
+
     /// For processes of which many share a machine.
     public static var small: SpaceOptions { SpaceOptions(cacheBytes: 1 << 20, storage: .small) }
 }

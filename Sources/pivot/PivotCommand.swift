@@ -36,12 +36,26 @@ struct PivotCommand: AsyncParsableCommand {
             valueName: "network"))
     var triggerNetwork: [String] = []
 
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "The greatest value that the space takes, 1048576 at the founding and at most 16777216.", valueName: "bytes"))
+    var valueBytes: Int?
+
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "How far a node's clock may be ahead before its stamps are capped, 30 at the founding.", valueName: "seconds"))
+    var maxClockAhead: Int?
+
     func run() async throws {
         var flags = common.flags
         flags.sync = sync
         flags.allow = allow
         flags.isEnrollmentOpen = openEnrollment
         flags.triggerNetworks = triggerNetwork
+        flags.valueBytes = valueBytes
+        flags.maxClockAheadSeconds = maxClockAhead
         try await ServerExit.reporting { try await GimbalServer.run(ServerOptions(flags, for: .pivot), as: .pivot) }
     }
 }

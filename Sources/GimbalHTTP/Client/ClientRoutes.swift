@@ -13,6 +13,7 @@ struct ClientRoutes: Sendable {
     let keys: KeyService
     let explorer: ExplorerRoutes
     let spaces: ServedSpaces
+    let bodies: BodyBudget
 
     private static let allowed = "GET, HEAD, POST, PATCH, DELETE"
 
@@ -69,7 +70,14 @@ struct ClientRoutes: Sendable {
         if request.method == .get, request.uri.queryParameters["siblings"] == "1" { return try await siblings(key, request) }
         var body: ByteBuffer?
         if method == .post || method == .patch {
-            body = try await request.body.collect(upTo: KeyService.maximumBodyBytes)
+            let limit = keys.bodyLimit(Array(key.utf8))
+            do {
+                body = try await bodies.collect(request.body, upTo: limit)
+            } catch is NIOTooManyBytesError {
+                return response(KeyService.tooLarge(limit))
+            } catch is BodyBudget.UsedUp {
+                return response(BodyBudget.usedUp)
+            }
         }
         let keyRequest = KeyRequest(method: method, target: Array(key.utf8), body: body, preference: preference(request))
         let answer = await withCheckedContinuation { continuation in

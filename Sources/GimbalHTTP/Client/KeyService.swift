@@ -4,6 +4,7 @@ import GimbalStore
 import GimbalWire
 import NIOCore
 import NIOHTTP1
+import NIOPosix
 
 /// What a client wants of one key.
 struct KeyRequest: Sendable {
@@ -70,6 +71,8 @@ struct KeyService: Sendable {
     let ahead = ListAhead()
 
     static let maximumBodyBytes = Limits.hardMaximumValueBytes
+    /// Up to here a body costs less than the questions whether it may be so large and who shall look at it.
+    static let smallBodyBytes = 64 << 10
 
     /// Calls `completion` once: at once for a read of what is here, else from any thread.
     ///
@@ -82,8 +85,7 @@ struct KeyService: Sendable {
         case .post: post(request, completion)
         case .patch:
             withPath(request, completion) { path in
-                guard let body = body(of: request, completion) else { return }
-                write(.patch(path, patch: body), at: path, completion)
+                withBody(of: request, at: path, completion) { write(.patch(path, patch: $0), at: path, completion) }
             }
         case .delete:
             withPath(request, completion) { path in write(.delete(path), at: path, completion) }
@@ -104,18 +106,47 @@ struct KeyService: Sendable {
     static let reservedPath = KeyAnswer.failure(
         400, "reserved-path", "ooo: key is not valid: a path that begins with _ is a space's own record")
 
-    static let tooLarge = KeyAnswer.failure(413, "too-large", "a body has at most \(maximumBodyBytes) bytes")
+    static func tooLarge(_ limit: Int) -> KeyAnswer {
+        .failure(413, "too-large", "a value of this space has at most \(limit) bytes (valueBytes)")
+    }
     static let badPage = KeyAnswer.failure(400, "bad-page", "limit is a number from 1, cursor what the last page named")
 
-    private func body(of request: KeyRequest, _ completion: (KeyAnswer) -> Void) -> [UInt8]? {
-        let bytes = request.body.map { [UInt8](buffer: $0) } ?? []
+    /// How many bytes a body for this target may have: what its space says.
+    func bodyLimit(_ target: [UInt8]) -> Int {
+        var target = target
+        if target.last == UInt8(ascii: "*") { target[target.count - 1] = UInt8(ascii: "0") }
+        // What has no path is refused whatever its body is.
+        return Path(target).map { bodyLimit(at: $0) } ?? Self.smallBodyBytes
+    }
+
+    private func bodyLimit(at path: Path) -> Int {
+        let store = host.home(of: path).store
+        return store.isReady ? store.records.settings.limits.valueBytes : Self.maximumBodyBytes
+    }
+
+    /// Calls `then` with a body that is JSON and not too large for its space, at once for a small one; others are read by a
+    /// thread that keeps no connection waiting.
+    private func withBody(
+        of request: KeyRequest, at path: Path, _ completion: @escaping @Sendable (KeyAnswer) -> Void,
+        _ then: @escaping @Sendable ([UInt8]) -> Void
+    ) {
+        let count = request.body?.readableBytes ?? 0
+        guard count > Self.smallBodyBytes else { return Self.validate(request.body, completion, then) }
+        let limit = bodyLimit(at: path)
+        guard count <= limit else { return completion(Self.tooLarge(limit)) }
+        NIOThreadPool.singleton.submit { _ in Self.validate(request.body, completion, then) }
+    }
+
+    private static func validate(
+        _ body: ByteBuffer?, _ completion: @Sendable (KeyAnswer) -> Void, _ then: @Sendable ([UInt8]) -> Void
+    ) {
+        let bytes = body.map { [UInt8](buffer: $0) } ?? []
         do throws(JSONError) {
             try JSONText.validate(bytes.span)
-            return bytes
         } catch {
-            completion(.failure(400, error.code.rawValue, error.code == .end ? "EOF" : error.description))
-            return nil
+            return completion(.failure(400, error.code.rawValue, error.code == .end ? "EOF" : error.description))
         }
+        then(bytes)
     }
 
     // MARK: Reads
@@ -176,16 +207,16 @@ struct KeyService: Sendable {
     private func post(_ request: KeyRequest, _ completion: @escaping @Sendable (KeyAnswer) -> Void) {
         guard request.target.suffix(2).elementsEqual("/*".utf8) else {
             return withPath(request, completion) { path in
-                guard let value = body(of: request, completion) else { return }
-                write(.set(path, value: value), at: path, completion)
+                withBody(of: request, at: path, completion) { write(.set(path, value: $0), at: path, completion) }
             }
         }
         var base = request
         base.target.removeLast(2)
         withPath(base, completion) { collection in
-            guard let value = body(of: request, completion) else { return }
             guard let example = Path(collection.bytes + Array("/0".utf8)) else { return completion(Self.invalidPath) }
-            write(.push(base: collection, value: value), at: example, completion)
+            withBody(of: request, at: example, completion) {
+                write(.push(base: collection, value: $0), at: example, completion)
+            }
         }
     }
 

@@ -45,7 +45,9 @@ final class LocalTransport: Transport {
             case .delete: .delete
             }
         let body = request.body.map { ByteBuffer(bytes: $0) }
-        guard body?.readableBytes ?? 0 <= KeyService.maximumBodyBytes else { return KeyService.tooLarge }
+        guard body?.readableBytes ?? 0 <= KeyService.maximumBodyBytes else {
+            return KeyService.tooLarge(keys.bodyLimit(Array(request.target.utf8)))
+        }
         let keyRequest = KeyRequest(
             method: method, target: Array(request.target.utf8), body: body, preference: request.preference ?? .fresh)
         return await withCheckedContinuation { continuation in

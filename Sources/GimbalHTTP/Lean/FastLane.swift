@@ -18,6 +18,8 @@ final class FastLane: ChannelDuplexHandler, RemovableChannelHandler {
     private let keys: KeyService
     private let meter: RequestMeter
     private let watch: ConnectionWatch
+    /// Nil where no page gets to.
+    private let door: Door?
     /// What was read and not yet taken.
     private var held: ByteBuffer?
     private var isAnswering = false
@@ -28,10 +30,11 @@ final class FastLane: ChannelDuplexHandler, RemovableChannelHandler {
     /// Events that say that the connection ends, or should: they pass when the answer is out.
     private var heldEvents: [Any] = []
 
-    init(keys: KeyService, meter: RequestMeter, watch: ConnectionWatch) {
+    init(keys: KeyService, meter: RequestMeter, watch: ConnectionWatch, door: Door?) {
         self.keys = keys
         self.meter = meter
         self.watch = watch
+        self.door = door
     }
 
     // MARK: Inbound
@@ -83,10 +86,16 @@ final class FastLane: ChannelDuplexHandler, RemovableChannelHandler {
                 held = nil
                 return
             }
-            guard let found = RequestScanner.scan(bytes) else { return handOver(context) }
+            guard let found = RequestScanner.scan(bytes), mayEnter(found, bytes) else { return handOver(context) }
             held?.moveReaderIndex(forwardBy: found.length)
             answer(found, context)
         }
+    }
+
+    /// Whether it came from no page: `Origin` is no header that the scanner knows, so that only the name in `Host` is left.
+    private func mayEnter(_ found: RequestScanner.Found, _ bytes: ByteBuffer) -> Bool {
+        guard let host = found.namedHost, let door else { return true }
+        return bytes.viewBytes(at: host.lowerBound, length: host.count).map(door.hosts.allow) ?? false
     }
 
     private func answer(_ found: RequestScanner.Found, _ context: ChannelHandlerContext) {

@@ -14,18 +14,19 @@ struct LeanChannel: ServerChildChannel, HTTPChannelHandler {
     let keys: KeyService
     let hub: SubscriptionHub
     let meter: RequestMeter
-    let timeouts: ConnectionTimeouts
+    let rules: ConnectionRules
 
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
         channel.eventLoop.makeCompletedFuture {
             let pipeline = channel.pipeline.syncOperations
-            let watch = ConnectionWatch(timeouts)
+            let watch = ConnectionWatch(rules.timeouts)
             // A request and its answer are one read and one write: no second read asks whether there is more.
             try channel.syncOptions?.setOption(.maxMessagesPerRead, value: 1)
-            try pipeline.addHandler(FastLane(keys: keys, meter: meter, watch: watch))
+            try pipeline.addHandler(FastLane(keys: keys, meter: meter, watch: watch, door: rules.door))
             let http = HTTPHandlers()
             try pipeline.addHandlers(http.encoder, http.decoder)
-            try pipeline.addHandler(LeanHandler(keys: keys, hub: hub, http: http, meter: meter, watch: watch))
+            try pipeline.addHandler(
+                LeanHandler(keys: keys, hub: hub, http: http, meter: meter, watch: watch, rules: rules))
             try pipeline.addHandler(Compression.handler())
             try pipeline.addHandler(HTTP1ToHTTPServerCodec(secure: false))
             try pipeline.addHandler(HTTPConnectionStateHandler(idleTimeout: nil, logger: logger))
@@ -42,10 +43,10 @@ struct LeanChannel: ServerChildChannel, HTTPChannelHandler {
 extension HTTPServerBuilder {
     /// HTTP/1.1 with the lean path, and WebSocket.
     static func lean(
-        keys: KeyService, hub: SubscriptionHub, meter: RequestMeter, timeouts: ConnectionTimeouts
+        keys: KeyService, hub: SubscriptionHub, meter: RequestMeter, rules: ConnectionRules
     ) -> HTTPServerBuilder {
         HTTPServerBuilder { responder in
-            LeanChannel(responder: responder, keys: keys, hub: hub, meter: meter, timeouts: timeouts)
+            LeanChannel(responder: responder, keys: keys, hub: hub, meter: meter, rules: rules)
         }
     }
 }

@@ -13,6 +13,7 @@ extension LeanHandler {
 
     /// How long a client that was refused may go on sending what nobody reads, so that it sees the answer and not a reset.
     private static let lingering = TimeAmount.seconds(2)
+    private static let patienceWhenFull = TimeAmount.seconds(5)
 
     func handlerAdded(context: ChannelHandlerContext) {
         meter.opened()
@@ -31,6 +32,7 @@ extension LeanHandler {
     func channelInactive(context: ChannelHandlerContext) {
         state = .closing
         held.removeAll()
+        body.release()
         watch.stop()
         context.fireChannelInactive()
     }
@@ -38,6 +40,7 @@ extension LeanHandler {
     // MARK: The client has ended its side
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if event is ChannelShouldQuiesceEvent { return quiesce(context, event) }
         guard case .inputClosed? = event as? ChannelEvent else { return context.fireUserInboundEventTriggered(event) }
         switch state {
         case .forwarding(isRequestEnded: false, _), .upgrading: return context.fireUserInboundEventTriggered(event)
@@ -66,7 +69,10 @@ extension LeanHandler {
     }
 
     /// Whether the answer that is being written is the last one.
-    var isLastAnswer: Bool { if case .closed = inputEnd { held.isEmpty } else { false } }
+    var isLastAnswer: Bool {
+        if isQuiescing { return true }
+        return if case .closed = inputEnd { held.isEmpty } else { false }
+    }
 
     /// Ends the connection once everything before its end is answered.
     func endWhenDone(_ context: ChannelHandlerContext) {
@@ -108,6 +114,26 @@ extension LeanHandler {
         }
     }
 
+    // MARK: The server stops
+
+    /// What is under way gets its answer, for as long as a shutdown may take: a client that neither sends nor takes does not
+    /// keep the server from stopping.
+    private func quiesce(_ context: ChannelHandlerContext, _ event: Any) {
+        guard !isQuiescing else { return }
+        isQuiescing = true
+        let channel = context.channel
+        context.eventLoop.scheduleTask(in: rules.shutdown) { channel.close(promise: nil) }
+        switch state {
+        case .idle:
+            state = .closing
+            held.removeAll()
+            close(context)
+        // Hummingbird ends the connection when its answer is out.
+        case .forwarding: context.fireUserInboundEventTriggered(event)
+        case .collecting, .answering, .upgrading, .closing: break
+        }
+    }
+
     // MARK: The client keeps the server waiting
 
     private func look(_ context: ChannelHandlerContext) {
@@ -121,7 +147,7 @@ extension LeanHandler {
         case .idle:
             let (reason, limit) = watch.idle
             // A client that reads slowly is not idle.
-            if unwritten == 0, !watch.isAnswering, watch.isOver(limit, now) {
+            if unwritten == 0, !watch.isAnswering, watch.isOver(patience(limit), now) {
                 giveUp(reason, isAnswered: reason == "head", context)
             }
         case .collecting:
@@ -135,6 +161,11 @@ extension LeanHandler {
             }
         case .answering, .forwarding, .upgrading, .closing: break
         }
+    }
+
+    /// Who says nothing has less time where others wait for its place.
+    private func patience(_ limit: TimeAmount) -> TimeAmount {
+        rules.places?.isFull == true ? min(limit, Self.patienceWhenFull) : limit
     }
 
     private func giveUp(_ reason: String, isAnswered: Bool, _ context: ChannelHandlerContext) {

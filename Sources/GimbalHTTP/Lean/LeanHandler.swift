@@ -31,6 +31,7 @@ final class LeanHandler: ChannelDuplexHandler, RemovableChannelHandler {
 
     private let keys: KeyService
     private let upgrade: WebSocketUpgrade
+    let rules: ConnectionRules
     let http: HTTPHandlers
     let meter: RequestMeter
     var state = State.idle
@@ -47,11 +48,22 @@ final class LeanHandler: ChannelDuplexHandler, RemovableChannelHandler {
     private var isInRead = false
     private var needsFlush = false
     private var hasForwarded = false
-    /// Whether the request that is answered here came from a page of another origin.
-    private var isCrossOrigin = false
+    /// The page of another origin that the request came from and that may read its answer.
+    private var grantedOrigin: String?
+    /// What is here of a body that is not whole.
+    var body: BodyBudget.Share
+    /// Of the request whose body is coming, once somebody asked.
+    private var bodyLimit: Int?
+    /// Whether the server stops: what is under way is answered, and nothing after it.
+    var isQuiescing = false
 
-    init(keys: KeyService, hub: SubscriptionHub, http: HTTPHandlers, meter: RequestMeter, watch: ConnectionWatch) {
+    init(
+        keys: KeyService, hub: SubscriptionHub, http: HTTPHandlers, meter: RequestMeter, watch: ConnectionWatch,
+        rules: ConnectionRules
+    ) {
         self.keys = keys
+        self.rules = rules
+        body = BodyBudget.Share(of: rules.bodies)
         self.http = http
         self.meter = meter
         self.watch = watch
@@ -122,8 +134,8 @@ final class LeanHandler: ChannelDuplexHandler, RemovableChannelHandler {
         case (.closing, _): break
         case (.idle, .head(let head)): begin(head, context)
         case (.collecting(let head, var request), .body(let bytes)):
-            guard (request.body?.readableBytes ?? 0) + bytes.readableBytes <= KeyService.maximumBodyBytes else {
-                return refuseTooLarge(context)
+            if let refusal = refusal(of: (request.body?.readableBytes ?? 0) + bytes.readableBytes, request) {
+                return refuse(refusal, context)
             }
             // The state lets go of the buffer before it grows, so that it is not copied.
             state = .closing
@@ -157,20 +169,37 @@ final class LeanHandler: ChannelDuplexHandler, RemovableChannelHandler {
         let now = NIODeadline.now()
         watch.begin(now)
         request = RequestMeter.Request(.key, head.method, started: now)
-        isCrossOrigin = head.headers.contains(name: "origin")
+        bodyLimit = nil
+        guard mayEnter(head, context) else { return }
         if head.headers.contains(name: "upgrade") { return beginUpgrade(head, context) }
         guard let request = LeanRequest.keyRequest(head) else {
             state = .forwarding(isRequestEnded: false, isAnswered: false)
             request?.route = RequestMeter.Route(head.uri)
             return forward(.head(Compression.request(head)), context)
         }
-        if let length = head.headers.first(name: "content-length").flatMap({ Int($0) }), length > KeyService.maximumBodyBytes {
-            return refuseTooLarge(context)
+        if let length = head.headers.first(name: "content-length").flatMap({ Int($0) }), length > KeyService.smallBodyBytes {
+            let limit = keys.bodyLimit(request.target)
+            guard length <= limit else { return refuse(KeyService.tooLarge(limit), context) }
         }
         state = .collecting(head, request)
         if head.headers.first(name: "expect")?.lowercased() == "100-continue" {
             context.writeAndFlush(
                 wrapOutboundOut(.head(HTTPResponseHead(version: head.version, status: .continue))), promise: nil)
+        }
+    }
+
+    /// Whether the door lets a request in; one that it does not is answered.
+    private func mayEnter(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) -> Bool {
+        grantedOrigin = nil
+        switch rules.door?.judge(head) {
+        case nil, .open: return true
+        case .granted(let origin):
+            grantedOrigin = origin
+            return true
+        case .refused(let refusal):
+            request?.route = RequestMeter.Route(head.uri)
+            write(refusal.answer, isKeptAlive: false, isHead: head.method == .HEAD, isRefusal: true, context)
+            return false
         }
     }
 
@@ -190,13 +219,20 @@ final class LeanHandler: ChannelDuplexHandler, RemovableChannelHandler {
         }
     }
 
-    private func refuseTooLarge(_ context: ChannelHandlerContext) {
-        refuse(KeyService.tooLarge, context)
+    /// Why a body of which so much is here is not waited for: its space takes no such value, or memory is used up.
+    private func refusal(of size: Int, _ request: KeyRequest) -> KeyAnswer? {
+        if size > KeyService.smallBodyBytes {
+            let limit = bodyLimit ?? keys.bodyLimit(request.target)
+            bodyLimit = limit
+            guard size <= limit else { return KeyService.tooLarge(limit) }
+        }
+        return body.grow(to: size) ? nil : BodyBudget.usedUp
     }
 
     private func submit(_ request: KeyRequest, _ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
         let isHead = head.method == .HEAD
         state = .answering(isKeptAlive: head.isKeepAlive)
+        body.release()
         let loop = context.eventLoop
         let bound = NIOLoopBound((self, context), eventLoop: loop)
         keys.answer(request, timers: loop) { answer in
@@ -227,7 +263,7 @@ final class LeanHandler: ChannelDuplexHandler, RemovableChannelHandler {
         let isKeptAlive = isKeptAlive && !isLastAnswer
         finished(status: answer.status)
         let body = answer.body
-        let head = LeanResponse.head(answer, body: body, isKeptAlive: isKeptAlive, isCrossOrigin: isCrossOrigin)
+        let head = LeanResponse.head(answer, body: body, isKeptAlive: isKeptAlive, grantedOrigin: grantedOrigin)
         context.write(wrapOutboundOut(.head(head)), promise: nil)
         if let body, !isHead { context.write(wrapOutboundOut(.body(.byteBuffer(body))), promise: nil) }
         if isKeptAlive {
@@ -248,12 +284,18 @@ final class LeanHandler: ChannelDuplexHandler, RemovableChannelHandler {
         watch.mark = now
         if let request { meter.finished(request, status: status, at: now) }
         request = nil
+        body.release()
     }
 
     /// What Hummingbird answers passes by; its end gives the next request its turn.
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
         let part = unwrapOutboundIn(data)
-        context.write(data, promise: promise)
+        if case .head(var head) = part, let grantedOrigin {
+            CrossOrigin.grant(grantedOrigin, &head.headers)
+            context.write(wrapOutboundOut(.head(head)), promise: promise)
+        } else {
+            context.write(data, promise: promise)
+        }
         if case .head(let head) = part, head.status.code >= 200 { request?.status = Int(head.status.code) }
         guard case .end = part, case .forwarding(let isRequestEnded, _) = state else { return }
         finished(status: request?.status ?? 0)

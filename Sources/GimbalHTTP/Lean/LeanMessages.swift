@@ -71,7 +71,7 @@ enum LeanResponse {
         return bytes
     }
 
-    static func head(_ answer: KeyAnswer, body: ByteBuffer?, isKeptAlive: Bool, isCrossOrigin: Bool) -> HTTPResponseHead {
+    static func head(_ answer: KeyAnswer, body: ByteBuffer?, isKeptAlive: Bool, grantedOrigin: String?) -> HTTPResponseHead {
         var headers = HTTPHeaders()
         headers.reserveCapacity(5)
         if let body {
@@ -82,10 +82,7 @@ enum LeanResponse {
         }
         if let freshness = answer.freshness { headers.add(name: "Gimbal-Freshness", value: freshness.rawValue) }
         if let code = answer.errorCode { headers.add(name: "Gimbal-Error", value: code) }
-        if isCrossOrigin {
-            headers.add(name: "Access-Control-Allow-Origin", value: "*")
-            headers.add(name: "Access-Control-Expose-Headers", value: CrossOrigin.exposedHeaders)
-        }
+        if let grantedOrigin { CrossOrigin.grant(grantedOrigin, &headers) }
         if !isKeptAlive { headers.add(name: "Connection", value: "close") }
         return HTTPResponseHead(version: .http1_1, status: HTTPResponseStatus(statusCode: answer.status), headers: headers)
     }

@@ -12,12 +12,15 @@ struct RequestScanner {
         var method: HTTPMethod { isHead ? .HEAD : request.method.inHTTP }
         /// Bytes of the whole request.
         var length: Int
+        /// Where in the buffer `Host` is, if somebody has to look whether this server answers under it.
+        var namedHost: Range<Int>?
     }
 
     private var offset = 0
     private var contentLength: Int?
     private var preference = ReadPreference.fresh
     private var hasHost = false
+    private var namedHost: Range<Int>?
 
     /// Nil for whatever else the bytes are, a request that is not whole yet among them.
     static func scan(_ buffer: ByteBuffer) -> Found? {
@@ -36,7 +39,8 @@ struct RequestScanner {
             method: method, target: buffer.getBytes(at: start + target.lowerBound, length: target.count) ?? [],
             preference: scanner.preference)
         if takesBody { request.body = buffer.getSlice(at: start + scanner.offset, length: bodyLength) }
-        return Found(request: request, isHead: isHead, length: scanner.offset + bodyLength)
+        let host = scanner.namedHost.map { start + $0.lowerBound..<start + $0.upperBound }
+        return Found(request: request, isHead: isHead, length: scanner.offset + bodyLength, namedHost: host)
     }
 
     private mutating func method(_ bytes: Span<UInt8>) -> (KeyRequest.Method, isHead: Bool)? {
@@ -92,6 +96,7 @@ struct RequestScanner {
         switch name.count {
         case 4 where isNamed("host"):
             defer { hasHost = true }
+            if !Self.isPlainHost(bytes, value) { namedHost = value }
             return !hasHost
         case 6: return isNamed("accept")
         case 10 where isNamed("connection"): return Self.isEqual(bytes, value, "keep-alive")
@@ -107,6 +112,25 @@ struct RequestScanner {
         case 15: return isNamed("accept-encoding") || isNamed("accept-language")
         default: return false
         }
+    }
+
+    /// Whether a host is an address or a name without a dot: nobody can make those point here (`AllowedHosts`).
+    private static func isPlainHost(_ bytes: Span<UInt8>, _ range: Range<Int>) -> Bool {
+        guard !range.isEmpty else { return false }
+        // No name begins so: it is an address of IPv6.
+        if bytes[range.lowerBound] == UInt8(ascii: "[") { return true }
+        var (hasDot, hasLetter) = (false, false)
+        for index in range {
+            switch bytes[index] {
+            case UInt8(ascii: "0")...UInt8(ascii: ":"): break
+            case UInt8(ascii: "."): hasDot = true
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "-"),
+                UInt8(ascii: "_"):
+                hasLetter = true
+            default: return false
+            }
+        }
+        return !(hasDot && hasLetter)
     }
 
     private mutating func takeLength(_ value: Range<Int>, _ bytes: Span<UInt8>) -> Bool {

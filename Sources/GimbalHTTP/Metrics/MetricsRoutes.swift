@@ -10,6 +10,7 @@ enum ServerMetrics {
 struct MetricsRoutes: Sendable {
     let hub: SubscriptionHub
     let spaces: ServedSpaces
+    let maxConnections: Int
 
     func add<Context: RequestContext>(to router: Router<Context>) {
         for method in [HTTPRequest.Method.get, .head] {
@@ -31,6 +32,7 @@ struct MetricsRoutes: Sendable {
         for name in MetricName.allCases { page.describe(name.rawValue, name.kind, name.help) }
         ServerMetrics.registry.write(to: &page)
         page.set(.connections, [:], Double(ServerMetrics.requests.connections))
+        page.set(.connectionLimit, [:], Double(maxConnections))
         page.set(.subscriptions, [:], Double(hub.connections.reduce(0) { $0 + $1.connections }))
         ProcessFigures.write(to: &page)
         for space in spaces.all { SpaceFigures(name: space.name).write(space, to: &page) }

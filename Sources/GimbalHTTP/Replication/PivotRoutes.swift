@@ -20,6 +20,7 @@ struct PivotRoutes: Sendable {
     let triggers: TriggerSender
     private let meter: PushMeter
     private let challenges = ChallengeBook()
+    private let turns = PushTurns()
     private let primitives = SodiumPrimitives()
 
     init(pivot: PivotSpace, _ plan: SpacePlan.Leading, http: HTTPClient, logger: Logger) {
@@ -51,7 +52,8 @@ struct PivotRoutes: Sendable {
     // MARK: Routes
 
     private func join(_ request: Request, from source: SocketAddress?) async throws -> Response {
-        let (signature, bytes) = try await authenticate(request, bodyLimit: 4096)
+        let signature = try authenticate(request)
+        let bytes = try await body(of: request, upTo: 4096)
         let author = signature.author
         let body = bytes.isEmpty ? .init() : try? JSONDecoder().decode(ReplicationPath.JoinBody.self, from: Data(bytes))
         guard let body else { return answer(.malformed, to: signature, detail: "the body of a join is JSON or empty") }
@@ -73,9 +75,21 @@ struct PivotRoutes: Sendable {
     }
 
     private func push(_ request: Request) async throws -> Response {
-        let (signature, body) = try await authenticate(request, bodyLimit: PushRequest.hardMaximumBytes)
+        let signature = try authenticate(request)
         guard isMember(signature) else { return stranger(signature) }
         noteClock(of: signature.author, request)
+        do {
+            return try await turns.take(signature.author) {
+                try await body(of: request, upTo: PushRequest.hardMaximumBytes)
+            } work: { body in
+                try await take(body, signature)
+            }
+        } catch is CancellationError {
+            return refusal(.serviceUnavailable, "superseded", "a newer push of this member took the place of this one")
+        }
+    }
+
+    private func take(_ body: [UInt8], _ signature: RequestSignature) async throws -> Response {
         let deltas: [IncomingDelta]
         let cursor: Cursor
         do throws(WireError) {
@@ -111,14 +125,14 @@ struct PivotRoutes: Sendable {
 
     /// The question of sync-on-read: where does the log end now?
     private func place(_ request: Request) async throws -> Response {
-        let (signature, _) = try await authenticate(request, bodyLimit: 0)
+        let signature = try await authenticateWithoutBody(request)
         guard isMember(signature) else { return stranger(signature) }
         noteClock(of: signature.author, request)
         return answer(.current, to: signature)
     }
 
     private func log(_ request: Request, _ channel: any Channel) async throws -> Response {
-        let (signature, _) = try await authenticate(request, bodyLimit: 0)
+        let signature = try await authenticateWithoutBody(request)
         guard isMember(signature) else { return stranger(signature) }
         noteClock(of: signature.author, request)
         guard let query = ReplicationPath.LogQuery(request.uri.query ?? "") else {
@@ -151,7 +165,7 @@ struct PivotRoutes: Sendable {
 
     /// The space as it is now, or the rest of it as it was when the node began to take it.
     private func snapshot(_ request: Request) async throws -> Response {
-        let (signature, _) = try await authenticate(request, bodyLimit: 0)
+        let signature = try await authenticateWithoutBody(request)
         guard isMember(signature) else { return stranger(signature) }
         guard let place = ReplicationPath.SnapshotQuery.place(request.uri.query ?? "") else {
             return refusal(.badRequest, "malformed-query", "a cursor and a section of its snapshot expected")
@@ -218,23 +232,40 @@ struct PivotRoutes: Sendable {
         pivot.records.members[signature.author].map { !$0.isRevoked } ?? false
     }
 
-    /// Checks the signature and takes the nonce; answers 401 with a fresh challenge otherwise.
-    private func authenticate(_ request: Request, bodyLimit: Int) async throws -> (RequestSignature, [UInt8]) {
-        var request = request
-        let buffer = try await request.collectBody(upTo: bodyLimit)
-        let body = [UInt8](buffer: buffer)
-        let target = RequestSignature.Target(
-            method: request.method.rawValue, path: request.uri.path, query: request.uri.query ?? "",
-            body: request.method == .get ? nil : body, primitives)
+    /// Checks the signature and takes the nonce, by the head alone: nobody's body is read before it is known whose it is. Answers
+    /// 401 with a fresh challenge otherwise.
+    private func authenticate(_ request: Request) throws -> RequestSignature {
+        let headers = request.headers
+        var target = RequestSignature.Target(
+            method: request.method.rawValue, path: request.uri.path, query: request.uri.query ?? "", sha512: nil)
+        // What the body has to be is signed; whether it is that, `body` looks.
+        if request.method != .get { target.digest = headers[.contentDigest] ?? "" }
         do throws(RequestSignature.Failure) {
-            let headers = request.headers
             let signature = try RequestSignature(
                 verifying: target, header: { name in HTTPField.Name(name).flatMap { headers[$0] } }, primitives)
             guard challenges.take(signature) else { throw .missing }
-            return (signature, body)
+            return signature
         } catch {
             throw ChallengeError(challenge: challenges.issue(), reason: error.rawValue)
         }
+    }
+
+    private func authenticateWithoutBody(_ request: Request) async throws -> RequestSignature {
+        let signature = try authenticate(request)
+        _ = try await request.body.collect(upTo: 0)
+        return signature
+    }
+
+    /// The body of a request whose signature holds: what was signed, or 401.
+    private func body(of request: Request, upTo limit: Int) async throws -> [UInt8] {
+        let stated = request.headers[.contentLength].flatMap { Int($0) }
+        guard stated ?? 0 <= limit else { throw NIOTooManyBytesError(maxBytes: limit) }
+        let bytes = [UInt8](buffer: try await request.body.collect(upTo: stated ?? limit))
+        let target = RequestSignature.Target(method: "", path: "", query: "", body: bytes, primitives)
+        guard let digest = target.digest, request.headers[.contentDigest]?.utf8.elementsEqual(digest.utf8) == true else {
+            throw ChallengeError(challenge: challenges.issue(), reason: RequestSignature.Failure.wrongDigest.rawValue)
+        }
+        return bytes
     }
 
     private func answer(
@@ -267,6 +298,7 @@ struct ChallengeError: Error, HTTPResponseError {
 
 extension HTTPField.Name {
     static let gimbalChallenge = fixed(RequestSignature.challengeHeader)
+    static let contentDigest = fixed(RequestSignature.digestHeader)
     static let gimbalAddress = fixed("Gimbal-Address")
     static let gimbalClockSkew = fixed(RequestSignature.clockHeader)
     static let gimbalErrorCode = fixed("Gimbal-Error")

@@ -25,6 +25,19 @@ public struct CommonFlags: ParsableArguments {
     @Flag(name: .long, help: "Listen on an address that other machines can reach, with no authentication of clients.")
     public var insecure = false
 
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "Origin whose pages may use the client API, such as https://app.example.com; repeatable.", valueName: "origin"))
+    public var allowOrigin: [String] = []
+
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "Name under which clients and proxies reach this server, such as gimbal.example.com; repeatable.",
+            valueName: "name"))
+    public var allowHost: [String] = []
+
     public init() {}
 
     public var flags: ServerOptions.Flags {
@@ -35,6 +48,8 @@ public struct CommonFlags: ParsableArguments {
         flags.logLevel = logLevel
         flags.profile = profile
         flags.isInsecure = insecure
+        flags.allowedOrigins = allowOrigin
+        flags.allowedHosts = allowHost
         return flags
     }
 }
@@ -47,6 +62,8 @@ public enum ServerExit {
     public static let overlap: Int32 = 65
     /// The data folder or its contents cannot be used.
     public static let data: Int32 = 74
+    /// The address cannot be listened on.
+    public static let address: Int32 = 69
 
     public static func reporting(_ body: () async throws -> Void) async throws {
         do {
@@ -62,6 +79,7 @@ public enum ServerExit {
         switch error {
         case is ServerOptions.Failure: ("usage", usage)
         case is SpaceClaims.Overlap: (SpaceClaims.Overlap.code, overlap)
+        case let error as ListenAddress.Failure: (error.code, address)
         case let error as DataFolder.Failure: (error.code, data)
         case let error as LedSpace.Failure: (error.code, data)
         case let error as StoreError: (error.code, data)

@@ -22,37 +22,49 @@ struct HTTPService: Service {
     func run() async throws {
         let socket = try OperatorSocket(folder)
         defer { socket.remove() }
-        let publicServer = application(hub, .hostname(options.host, port: options.port)) { channel in
+        let places = ConnectionPlaces(options.maxConnections, logger: logger)
+        let bodies = BodyBudget()
+        let publicServer = application(.hostname(options.host, port: options.port), rules(bodies, places)) { channel in
             let address = channel.localAddress.map(Self.text) ?? "\(options.host):\(options.port)"
             onListening(address)
             introduce(at: address)
         }
-        let operators = application(hub, .unixDomainSocket(path: socket.path), isOperator: true) { _ in socket.restrict() }
+        let operators = application(.unixDomainSocket(path: socket.path), rules(bodies, nil)) { _ in socket.restrict() }
         let group = ServiceGroup(configuration: .init(services: [publicServer, operators], logger: ServerLog.quiet(logger)))
         try await group.run()
     }
 
+    /// - Parameter places: nil for the operator's socket, where no page gets to and whose descriptors are kept back.
+    private func rules(_ bodies: BodyBudget, _ places: ConnectionPlaces?) -> ConnectionRules {
+        ConnectionRules(
+            door: places == nil ? nil : options.door, timeouts: options.timeouts, bodies: bodies, shutdown: options.shutdown,
+            places: places)
+    }
+
     private func application(
-        _ hub: SubscriptionHub, _ address: BindAddress, isOperator: Bool = false,
+        _ address: BindAddress, _ rules: ConnectionRules,
         onServerRunning: @escaping @Sendable (any Channel) async -> Void
     ) -> some ApplicationProtocol {
+        let isOperator = rules.door == nil
         let router = Router(context: ServerContext.self)
-        router.add(middleware: CrossOrigin.middleware)
-        router.add(middleware: CrossOrigin.Exposure())
+        router.add(middleware: CrossOrigin.Preflight())
         router.add(middleware: TooLarge())
         DirectoryRoutes(spaces: spaces).add(to: router)
         router.get("/_pivot/health/nodes") { [spaces] request, _ in jsonResponse(try spaces.nodes(request)) }
         OperatorRoutes(spaces: spaces).add(to: router)
-        MetricsRoutes(hub: hub, spaces: spaces).add(to: router)
+        MetricsRoutes(hub: hub, spaces: spaces, maxConnections: options.maxConnections).add(to: router)
         InsightRoutes(host: host, spaces: spaces).add(to: router)
         MemberRoutes(spaces: spaces, isOperator: isOperator, logger: logger).add(to: router)
         ImportRoutes(spaces: spaces).add(to: router)
         let keys = KeyService(host: host, readDeadline: options.readDeadline)
         let explorer = ExplorerRoutes(options: options, host: host, hub: hub, spaces: spaces)
-        ClientRoutes(keys: keys, explorer: explorer, spaces: spaces).add(to: router)
+        ClientRoutes(keys: keys, explorer: explorer, spaces: spaces, bodies: rules.bodies).add(to: router)
         return Application(
-            router: router, server: .lean(keys: keys, hub: hub, meter: ServerMetrics.requests, timeouts: options.timeouts),
-            configuration: .init(address: address, serverName: nil), onServerRunning: onServerRunning,
+            router: router, server: .lean(keys: keys, hub: hub, meter: ServerMetrics.requests, rules: rules),
+            // Who waits for a place waits in the kernel's queue.
+            configuration: .init(
+                address: address, serverName: nil, backlog: 4096, availableConnectionsDelegate: rules.places),
+            onServerRunning: onServerRunning,
             eventLoopGroupProvider: .singleton, logger: ServerLog.quiet(logger))
     }
 

@@ -24,7 +24,12 @@ final class ServerAssembly: Sendable {
 
     /// Opens the data folder and the spaces; the network is used by the services.
     init(_ options: ServerOptions, logger: Logger, onListening: @escaping @Sendable (String) -> Void) async throws {
+        try ListenAddress.check(options.host, options.port)
         var options = options
+        let shares = Descriptors.shares(
+            databases: options.spaces.count + 1, openFiles: options.storeOptions.openFileLimit)
+        options.storeOptions.openFileLimit = shares.openFiles
+        options.maxConnections = min(options.maxConnections, shares.connections)
         options.storeOptions.watcher = { SpaceObserver($0, logger) }
         let folder = try DataFolder(options.dataFolder)
         let local = try await SpaceOpener.openLocal(options, folder, logger)

@@ -19,6 +19,11 @@ public struct ServerOptions: Sendable {
     public var timeouts: ConnectionTimeouts
     public var storeOptions: SpaceOptions
     public var profile: Profile
+    /// How many connections are taken at once, if there are descriptors for so many.
+    public var maxConnections: Int
+    /// The longest that clients can keep the server from stopping.
+    public var shutdown: TimeAmount
+    let door: Door
 
     /// The face under which the server was started: what its flags are about.
     public enum Program: String, Sendable {
@@ -47,12 +52,17 @@ public struct ServerOptions: Sendable {
         public var profile: String?
         public var reachableAt: String?
         public var triggerNetworks: [String] = []
+        public var allowedOrigins: [String] = []
+        public var allowedHosts: [String] = []
+        public var valueBytes: Int?
+        public var maxClockAheadSeconds: Int?
 
         public init() {}
 
         /// Whether one says something about a space: what several spaces are is said in the file alone.
         var concernSpaces: Bool {
             !(sync + allow + triggerNetworks).isEmpty || isEnrollmentOpen || [pivot, space, reachableAt].contains { $0 != nil }
+                || valueBytes != nil || maxClockAheadSeconds != nil
         }
     }
 
@@ -78,9 +88,11 @@ public struct ServerOptions: Sendable {
         dataFolder = data
         let plans = SpacePlanReader(settings: settings, dataFolder: data)
         let names = try Self.list("spaces", settings)
-        let isAboutOne = ["sync", "allow", "pivot", "openEnrollment", "reachableAt", "triggerNetworks"].contains { key in
+        let isAboutOne = [
+            "sync", "allow", "pivot", "openEnrollment", "reachableAt", "triggerNetworks", "valueBytes", "maxClockAheadSeconds",
+        ].contains { key in
             settings.string(forKey: ConfigKey(key)) != nil || settings.stringArray(forKey: ConfigKey(key)) != nil
-                || settings.bool(forKey: ConfigKey(key)) != nil
+                || settings.bool(forKey: ConfigKey(key)) != nil || settings.int(forKey: ConfigKey(key)) != nil
         }
         guard names.isEmpty || !(flags.concernSpaces || isAboutOne) else {
             throw Failure(
@@ -104,6 +116,9 @@ public struct ServerOptions: Sendable {
         if let megabytes = settings.int(forKey: "cacheMegabytes") { storeOptions.cacheBytes = megabytes << 20 }
         storeOptions.wallOffsetMilliseconds = Int64(settings.int(forKey: "wallOffsetMilliseconds", default: 0))
         storeOptions.takeRetention(settings)
+        door = try Door(settings, flags, listening: host)
+        maxConnections = try Self.positive("maxConnections", settings) ?? .max
+        shutdown = .seconds(Int64(try Self.positive("shutdownSeconds", settings) ?? 10))
         guard isLoopback || isInsecure else {
             throw Failure(
                 description:
@@ -134,6 +149,20 @@ public struct ServerOptions: Sendable {
             throw Failure(description: "\"\(name)\" in the configuration file takes a list of texts, such as [\"things/*\"]")
         }
         return []
+    }
+
+    /// A whole number from 1 to a billion; nil where nothing is said.
+    static func positive(_ name: String, _ settings: ConfigReader, _ flag: Int? = nil) throws -> Int? {
+        guard let value = flag ?? settings.int(forKey: ConfigKey(name)) else {
+            guard settings.string(forKey: ConfigKey(name)) == nil, settings.double(forKey: ConfigKey(name)) == nil else {
+                throw Failure(description: "\"\(name)\" takes a whole number from 1")
+            }
+            return nil
+        }
+        guard (1...1_000_000_000).contains(value) else {
+            throw Failure(description: "\"\(name)\" takes a whole number from 1, not \(value)")
+        }
+        return value
     }
 
     static func parse<Value>(_ text: String, _ make: (String) -> Value?, _ what: String) throws -> Value {

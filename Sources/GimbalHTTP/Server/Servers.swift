@@ -9,13 +9,14 @@ import UnixSignals
 /// `node` are faces of it.
 public enum GimbalServer {
     public static func run(_ options: ServerOptions, as program: ServerOptions.Program) async throws {
+        Descriptors.raiseLimit()
         options.profile.apply()
         let logger = ServerLog.make(program.rawValue, options.logLevel)
         let assembly = try await ServerAssembly(options, logger: logger, onListening: ServerLog.announce)
         var services = assembly.services
         services.append(HeapTrimmer(pause: .seconds(10)))
         do {
-            try await ServerLog.runUntilStopped(services, logger)
+            try await ServerLog.runUntilStopped(services, options.shutdown, logger)
         } catch {
             await assembly.close()
             throw error
@@ -70,14 +71,15 @@ enum ServerLog {
         FileHandle.standardOutput.write(Data("listening on \(address)\n".utf8))
     }
 
-    static func runUntilStopped(_ services: [any Service], _ logger: Logger) async throws {
-        let group = ServiceGroup(
-            configuration: .init(
-                services: services.map {
-                    .init(service: $0, successTerminationBehavior: .ignore, failureTerminationBehavior: .gracefullyShutdownGroup)
-                },
-                gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
-        try await group.run()
+    static func runUntilStopped(_ services: [any Service], _ shutdown: TimeAmount, _ logger: Logger) async throws {
+        var configuration = ServiceGroupConfiguration(
+            services: services.map {
+                .init(service: $0, successTerminationBehavior: .ignore, failureTerminationBehavior: .gracefullyShutdownGroup)
+            },
+            gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
+        // Connections end by themselves then; whatever else is under way is cancelled a little later.
+        configuration.maximumGracefulShutdownDuration = .nanoseconds(shutdown.nanoseconds) + .seconds(1)
+        try await ServiceGroup(configuration: configuration).run()
         logger.notice("stopped")
     }
 }

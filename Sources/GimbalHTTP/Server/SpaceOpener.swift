@@ -42,7 +42,11 @@ struct SpaceOpener {
             do {
                 let isNew = pivot.place == .start
                 let asked = candidate.plan.patterns
-                try await LedSpace.settle(pivot, asked.isEmpty && isNew ? [.everything] : asked, plan.allowed)
+                try await LedSpace.settle(
+                    pivot,
+                    LedSpace.Wishes(
+                        patterns: asked.isEmpty && isNew ? [.everything] : asked, allowed: plan.allowed,
+                        valueBytes: plan.valueBytes, maxClockAheadMilliseconds: plan.maxClockAheadMilliseconds))
                 try await keeper.settle(candidate, pivot)
             } catch {
                 failures.append(error)

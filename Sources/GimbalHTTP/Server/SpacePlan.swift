@@ -1,7 +1,9 @@
 import Configuration
 import Foundation
 import GimbalCRDT
+import GimbalReplication
 import GimbalStore
+import GimbalWire
 
 /// What one process is to do with one space: lead it, or follow its pivot.
 public struct SpacePlan: Sendable {
@@ -15,6 +17,10 @@ public struct SpacePlan: Sendable {
         public var isEnrollmentOpen = false
         /// Networks in which nodes may be told to pull although their requests come from elsewhere.
         public var triggerNetworks: [IPNetwork] = []
+        /// The greatest value that the space takes from now on; nil: as it is stored.
+        public var valueBytes: Int?
+        /// How far a stamp may be ahead of the pivot's time; nil: as it is stored.
+        public var maxClockAheadMilliseconds: UInt64?
     }
 
     public struct Following: Sendable {
@@ -48,8 +54,7 @@ struct SpacePlanReader {
         let role: SpacePlan.Role
         switch program {
         case .pivot:
-            role = .lead(
-                try leading(settings, allow: flags.allow, isOpen: flags.isEnrollmentOpen, networks: flags.triggerNetworks))
+            role = .lead(try leading(settings, flags))
         case .node:
             guard let url = flags.pivot ?? settings.string(forKey: "pivot") else {
                 throw ServerOptions.Failure(description: "--pivot URL is needed: the pivot to synchronise with")
@@ -106,16 +111,27 @@ struct SpacePlanReader {
     }
 
     private func leading(
-        _ settings: ConfigReader, allow: [String] = [], isOpen: Bool = false, networks: [String] = []
+        _ settings: ConfigReader, _ flags: ServerOptions.Flags = ServerOptions.Flags()
     ) throws -> SpacePlan.Leading {
-        let allow = allow.isEmpty ? try ServerOptions.list("allow", settings) : allow
-        let networks = networks.isEmpty ? try ServerOptions.list("triggerNetworks", settings) : networks
+        let allow = flags.allow.isEmpty ? try ServerOptions.list("allow", settings) : flags.allow
+        let networks = flags.triggerNetworks.isEmpty ? try ServerOptions.list("triggerNetworks", settings) : flags.triggerNetworks
+        let valueBytes = try ServerOptions.positive("valueBytes", settings, flags.valueBytes)
+        guard valueBytes ?? 1 <= Limits.hardMaximumValueBytes else {
+            throw ServerOptions.Failure(
+                description: "--value-bytes takes at most \(Limits.hardMaximumValueBytes) bytes, not \(valueBytes ?? 0)")
+        }
+        let ahead = try ServerOptions.positive("maxClockAheadSeconds", settings, flags.maxClockAheadSeconds)
+        let mostAhead = Int(SpaceSettings.hardMaximumClockAheadMilliseconds / 1000)
+        guard ahead ?? 1 <= mostAhead else {
+            throw ServerOptions.Failure(description: "--max-clock-ahead takes at most \(mostAhead) seconds, not \(ahead ?? 0)")
+        }
         return SpacePlan.Leading(
             allowed: try allow.map {
                 try ServerOptions.parse($0, AuthorID.init(hex:), "a public key of 64 hexadecimal digits")
             },
-            isEnrollmentOpen: isOpen || settings.bool(forKey: "openEnrollment", default: false),
-            triggerNetworks: try networks.map { try ServerOptions.parse($0, IPNetwork.init, "a network such as 10.1.0.0/16") })
+            isEnrollmentOpen: flags.isEnrollmentOpen || settings.bool(forKey: "openEnrollment", default: false),
+            triggerNetworks: try networks.map { try ServerOptions.parse($0, IPNetwork.init, "a network such as 10.1.0.0/16") },
+            valueBytes: valueBytes, maxClockAheadMilliseconds: ahead.map { UInt64($0) * 1000 })
     }
 
     private func following(
