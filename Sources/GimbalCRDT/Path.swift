@@ -64,7 +64,8 @@ public struct Path: Hashable, Comparable, Sendable, CustomStringConvertible {
         bytes.withUnsafeBytes { hasher.combine(bytes: $0) }
     }
 
-    /// Of an array, as generic code is not specialized for the modules that call it, and every path that is read comes by.
+    /// This takes an array because generic code is not specialized for the modules that call it, and every path that is read
+    /// passes through here.
     private static func isValid(_ bytes: [UInt8]) -> Bool {
         guard (1...maximumBytes).contains(bytes.count) else { return false }
         var remaining = bytes[...]

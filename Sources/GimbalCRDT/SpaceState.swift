@@ -1,4 +1,4 @@
-/// The whole state of a space as a value in memory: what tests, the simulator and small embedded uses merge.
+/// The whole state of a space as a value in memory: what tests and small embedded uses merge.
 ///
 /// Servers hold the same parts in storage and apply the same rules path by path (GimbalReplication).
 /// Delta-state CRDTs with a causal context: P. S. Almeida, A. Shoker, C. Baquero, "Delta State Replicated Data Types", 2018.

@@ -1,6 +1,7 @@
-/// A value, or why it is none: for who wants to go on where others write what they like.
+/// A value, or the reason why it could not be decoded. It is for readers that must go on when other programs write values of
+/// another shape.
 ///
-/// `subscribe("things/*", as: Attempt<Thing>.self)` does not end at a value that is no `Thing`.
+/// `subscribe("things/*", as: Attempt<Thing>.self)` does not end at a value that is not a `Thing`.
 public enum Attempt<Value: Decodable>: Decodable {
     case value(Value)
     case failure(any Error)
@@ -9,7 +10,7 @@ public enum Attempt<Value: Decodable>: Decodable {
         do { self = .value(try Value(from: decoder)) } catch { self = .failure(error) }
     }
 
-    /// Nil where it is none.
+    /// The value; nil where decoding failed.
     public var value: Value? { if case .value(let value) = self { value } else { nil } }
 }
 

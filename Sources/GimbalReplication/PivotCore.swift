@@ -63,7 +63,7 @@ public struct PivotRecord: Hashable, Sendable {
         }
     }
 
-    /// Rising.
+    /// The epochs of the log; their numbers rise.
     public var epochs: [EpochStart]
     public var clock: HybridTimestamp
     public var pivotMilliseconds: UInt64

@@ -13,7 +13,7 @@ public struct SpaceRecords: Hashable, Sendable {
 
     public static func memberPath(_ author: AuthorID) -> Path { fixedPath("_members/\(author.hex)") }
 
-    /// Takes in what is now at a reserved path; other paths are no matter of it.
+    /// Takes in what is now at a reserved path; it ignores all other paths.
     public mutating func update(_ path: Path, _ state: PathState?) {
         guard path.isReserved else { return }
         if path == Self.settingsPath {

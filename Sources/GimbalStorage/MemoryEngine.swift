@@ -1,6 +1,6 @@
 import Synchronization
 
-/// An engine that keeps everything in memory, for tests, the simulator and spaces that need no disk.
+/// An engine that keeps everything in memory, for tests and for spaces that need no disk.
 ///
 /// It promises all of the contract except that data outlives the process: `commit` is durable only as long as
 /// this object. A view costs nothing until the next commit, which then copies the parts it changes.

@@ -2,7 +2,8 @@
  *
  * Two nodes and a pivot write one path. The pivot's horizon may rise to its log's end at any time; it is backed up once, and
  * RESTORES times it comes back from that backup, or empty with its key. Nodes pull, take snapshots, keep their outboxes, and
- * refill the pivot by state (design §6, §7). To the first node pages and snapshots may come late, from a life of the pivot that is
+ * refill the pivot by state (docs/wire-format.md §8).
+ * To the first node pages and snapshots may come late, from a life of the pivot that is
  * over; to the second they come at once.
  *
  * Deltas have one operation, and a page leads to the log's end. Who holds which place of which log is kept as a relation

@@ -1,4 +1,4 @@
-/* The merge rules of design §3. Every model includes this file, and run.sh holds it against Specs/tables.
+/* The merge rules of Specs/tables. Every model includes this file, and run.sh holds it against Specs/tables.
  *
  * A dot is a number, replica * SEQUENCES + sequence - 1, and a set of dots a mask of bits. The including model defines
  * SEQUENCES: how many operations a replica can have at most.

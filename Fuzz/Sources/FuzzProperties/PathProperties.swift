@@ -1,6 +1,6 @@
 import GimbalCRDT
 
-/// Paths and patterns as design §2 says them. The input is lines: a pattern, another, and paths.
+/// Paths and patterns as docs/wire-format.md §1 and §5 say them. The input is lines: a pattern, another, and paths.
 enum PathProperties {
     static func check(_ bytes: [UInt8]) {
         let lines = bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).map(Array.init)

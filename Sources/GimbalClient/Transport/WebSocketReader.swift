@@ -94,7 +94,7 @@ final class WebSocketReader: ChannelDuplexHandler {
     // MARK: Outbound
 
     private func ping(_ context: ChannelHandlerContext) {
-        // Who does not read cannot hear.
+        // A reader that takes no messages cannot see a pong either.
         guard !isReadHeld else { return }
         guard hasHeard else {
             end = "the server is silent"

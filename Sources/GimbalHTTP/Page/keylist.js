@@ -182,7 +182,7 @@ export class KeyList {
     this.handlers.onFault(fault);
     this.#say(this.#rows.length ? null : `${fault.message} (${fault.code})`, true);
     if (fault.status === 400) {
-      // What is no pattern is not followed either.
+      // The text is not a pattern, so there is nothing to follow.
       this.#changes.close();
       this.handlers.onState(null);
     }

@@ -1,7 +1,7 @@
 import GimbalStorage
 import GimbalWire
 
-/// How much of the log is kept whole, and for whom (design.md §7).
+/// How much of the log is kept whole, and for whom (docs/architecture.md, "Horizon").
 public struct RetentionOptions: Sendable {
     /// The newest entries, which stay whole in any case: for nodes that are away for a moment.
     public var keptEntries: UInt64 = 10_000

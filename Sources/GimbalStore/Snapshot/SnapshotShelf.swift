@@ -23,12 +23,12 @@ final class SnapshotShelf: Sendable {
 
     init(keptMilliseconds: UInt64) { self.keptMilliseconds = keptMilliseconds }
 
-    /// The snapshot of this checkpoint, if it is still here; with a reader more.
+    /// The snapshot of this checkpoint, if it is still here. Its count of readers goes up by one.
     func find(_ cursor: Cursor, now: UInt64) -> SnapshotSource? {
         take(now: now) { $0.source.checkpoint.cursor == cursor }
     }
 
-    /// A recent snapshot, made if there is none; with a reader more.
+    /// A recent snapshot, made if there is none. Its count of readers goes up by one.
     func recent(now: UInt64, make: () throws(StoreError) -> SnapshotSource) throws(StoreError) -> SnapshotSource {
         try making.withLock { _ throws(StoreError) in
             if let known = take(now: now, where: { now < $0.madeMilliseconds + keptMilliseconds }) { return known }

@@ -96,7 +96,7 @@ extension MerkleTree {
     ///
     /// - Parameters:
     ///   - range: the positions that the parts make up.
-    ///   - primitives: for SHA-256.
+    ///   - primitives: for BLAKE2b-256.
     ///   - next: the next part; nil after the last.
     /// - Returns: nil when the parts do not make up the range by whole subtrees of its split.
     public static func root<Failure: Error>(

@@ -1,4 +1,4 @@
-"""The merged state of a space, and the join of two (docs/wire-format.md §2 and §4, design §3, decisions/0001)."""
+"""The merged state of a space, and the join of two (Specs/tables, docs/wire-format.md §2, §4 and §8, docs/decisions/0001)."""
 
 from dataclasses import dataclass, field
 

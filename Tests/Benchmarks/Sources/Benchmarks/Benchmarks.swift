@@ -1,7 +1,7 @@
 import ArgumentParser
 import Foundation
 
-/// Measures the first six promises of the design's table, subscriptions, a fleet and a large space, and prints them as a
+/// Measures the first six promises of docs/performance.md, subscriptions, a fleet and a large space, and prints them as a
 /// Markdown table. It only measures: a promise that is not kept does not fail the run, a wrong answer does.
 @main
 struct Benchmarks: ParsableCommand {

@@ -1,6 +1,6 @@
 /// Row 1: a POST is answered when it is on disk, and so is a SET of a Redis that syncs its append-only file every time.
 struct DurableWriteRow {
-    /// How many times Redis's rate §10 promises, for each number of connections.
+    /// How many times Redis's rate docs/performance.md promises, for each number of connections.
     private let promises = [(connections: 32, ratio: 1.5), (connections: 1, ratio: 0.8)]
 
     func measure(_ run: BenchmarkRun) throws {
