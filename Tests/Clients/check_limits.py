@@ -159,8 +159,6 @@ def judged_by_the_head(pivot):
         with raw(pivot) as connection:
             lines = {"Host": pivot.address, "Content-Length": length} | headers
             connection.sendall((f"POST {path} HTTP/1.1\r\n" + "".join(f"{k}: {v}\r\n" for k, v in lines.items()) + "\r\n").encode())
-            if "?" in path:
-                connection.sendall(b"1" * length)
             assert answer(connection) == (status, code), name
     signed = member.headers("POST", push, body=body)
     assert member.send("POST", push, body=body[:-1] + b"\x01", headers=signed).status_code == 401
