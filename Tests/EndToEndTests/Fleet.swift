@@ -174,7 +174,8 @@ enum Binaries {
         return build
     }
 
-    /// Runs a program to its end.
+    /// Runs a program to its end, which comes after two minutes at the latest: a server that should have refused to start would
+    /// run for ever.
     ///
     /// - Parameter input: what it reads from standard input.
     static func run(
@@ -190,6 +191,10 @@ enum Binaries {
         let source = Pipe()
         process.standardInput = source
         try process.run()
+        let identifier = process.processIdentifier
+        let end = DispatchWorkItem { _ = Foundation.kill(identifier, SIGKILL) }
+        DispatchQueue.global().asyncAfter(deadline: .now() + 120, execute: end)
+        defer { end.cancel() }
         source.fileHandleForWriting.write(Data((input ?? "").utf8))
         try source.fileHandleForWriting.close()
         let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)

@@ -71,6 +71,9 @@ struct ClientRoutes: Sendable {
         var body: ByteBuffer?
         if method == .post || method == .patch {
             let limit = keys.bodyLimit(Array(key.utf8))
+            if let stated = request.headers[.contentLength].flatMap({ Int($0) }), stated > limit {
+                return response(KeyService.tooLarge(limit))
+            }
             do {
                 body = try await bodies.collect(request.body, upTo: limit)
             } catch is NIOTooManyBytesError {

@@ -290,8 +290,9 @@ final class LeanHandler: ChannelDuplexHandler, RemovableChannelHandler {
     /// What Hummingbird answers passes by; its end gives the next request its turn.
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
         let part = unwrapOutboundIn(data)
-        if case .head(var head) = part, let grantedOrigin {
-            CrossOrigin.grant(grantedOrigin, &head.headers)
+        if case .head(var head) = part, grantedOrigin != nil || isQuiescing {
+            if let grantedOrigin { CrossOrigin.grant(grantedOrigin, &head.headers) }
+            if isQuiescing { head.headers.replaceOrAdd(name: "connection", value: "close") }
             context.write(wrapOutboundOut(.head(head)), promise: promise)
         } else {
             context.write(data, promise: promise)
@@ -299,13 +300,13 @@ final class LeanHandler: ChannelDuplexHandler, RemovableChannelHandler {
         if case .head(let head) = part, head.status.code >= 200 { request?.status = Int(head.status.code) }
         guard case .end = part, case .forwarding(let isRequestEnded, _) = state else { return }
         finished(status: request?.status ?? 0)
-        if isRequestEnded {
-            state = .idle
+        if isRequestEnded || isQuiescing {
+            state = isQuiescing ? .closing : .idle
             // The end has to be out of this call before the next answer is written.
             let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
             context.eventLoop.execute {
                 let (handler, context) = bound.value
-                handler.drain(context)
+                if handler.isQuiescing { handler.close(context) } else { handler.drain(context) }
             }
         } else {
             state = .forwarding(isRequestEnded: false, isAnswered: true)
