@@ -159,6 +159,11 @@ struct PivotRoutes: Sendable {
         guard let (source, first) = try await Self.reading({ try pivot.snapshot(place) }) else {
             return answer(.gone, to: signature, status: .gone, detail: "this snapshot is not here any more: begin anew")
         }
+        // Of whoever asks for the head alone no reading begins, so none ends.
+        guard request.method != .head else {
+            pivot.release(source)
+            return Response(status: .ok, headers: [.contentType: ReplicationPath.streamContentType])
+        }
         let position = source.checkpoint.position
         logger.notice(
             "a node takes a snapshot",
@@ -225,7 +230,7 @@ struct PivotRoutes: Sendable {
         let body = [UInt8](buffer: buffer)
         let target = RequestSignature.Target(
             method: request.method.rawValue, path: request.uri.path, query: request.uri.query ?? "",
-            body: request.method == .get ? nil : body, primitives)
+            body: request.method == .get || request.method == .head ? nil : body, primitives)
         do throws(RequestSignature.Failure) {
             let headers = request.headers
             let signature = try RequestSignature(

@@ -9,7 +9,7 @@ enum CrossOrigin {
     static var middleware: CORSMiddleware<ServerContext> {
         CORSMiddleware(
             allowOrigin: .all, allowHeaders: [.authorization, .contentType, .gimbalRead],
-            allowMethods: [.get, .post, .delete, .put, .patch], exposedHeaders: [exposedHeaders], maxAge: .hours(24))
+            allowMethods: [.get, .head, .post, .patch, .delete], exposedHeaders: [exposedHeaders], maxAge: .hours(24))
     }
 
     /// Hummingbird names the exposed headers only to a preflight; browsers look for them in the answer itself.
