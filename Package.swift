@@ -128,7 +128,13 @@ if !coreOnly {
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             resources: [.embedInCode("Page")]),
-        tests("GimbalClientTests", ["GimbalClient", "GimbalWire"]),
+        tests(
+            "GimbalClientTests",
+            [
+                "GimbalClient", "GimbalWire",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOWebSocket", package: "swift-nio"),
+            ]),
         tests(
             "EndToEndTests",
             [

@@ -225,7 +225,7 @@ public struct NodeCore: Sendable {
         case .record: throw .forbidden
         case .set(let target, _), .patch(let target, _), .delete(let target): path = target
         case .push(let base, _):
-            guard let example = Path("\(base)/0") else { throw .outsideSpace }
+            guard let example = Path("\(base)/0") else { throw .tooLongPath }
             path = example
         }
         guard base.records.contains(path) else { throw .outsideSpace }

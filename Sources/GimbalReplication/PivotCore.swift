@@ -228,7 +228,8 @@ public struct PivotCore: Sendable {
         case .set(let path, _), .patch(let path, _), .delete(let path):
             guard base.records.contains(path) else { throw .outsideSpace }
         case .push(let base, _):
-            guard let example = Path("\(base)/0"), self.base.records.contains(example) else { throw .outsideSpace }
+            guard let example = Path("\(base)/0") else { throw .tooLongPath }
+            guard self.base.records.contains(example) else { throw .outsideSpace }
         }
     }
 

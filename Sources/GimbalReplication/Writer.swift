@@ -53,6 +53,8 @@ public enum WriteFailure: String, Error, Hashable, Sendable {
     case tooLarge = "too-large"
     /// The path is in no space of this server.
     case outsideSpace = "outside-space"
+    /// A pushed key would be longer than a path may be.
+    case tooLongPath = "invalid-path"
     /// This server's own grants do not cover the path.
     case forbidden
     /// The server has no copy of the space yet.
@@ -101,7 +103,7 @@ struct Writer: Sendable {
             guard value.count <= limits.valueBytes else { throw .tooLarge }
             let stamp = clock.tick(wallMilliseconds: wallMilliseconds)
             let index = String(stamp.nanoseconds, radix: 16) + indexSuffix
-            guard let path = Path("\(base)/\(index)") else { throw .outsideSpace }
+            guard let path = Path("\(base)/\(index)") else { throw .tooLongPath }
             return [take(stamp, path, .put(value: value, created: .zero), observed: [])]
         case .set(let path, let value):
             guard value.count <= limits.valueBytes else { throw .tooLarge }

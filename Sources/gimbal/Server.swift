@@ -16,11 +16,14 @@ struct CommandFailure: Error, CustomStringConvertible {
 /// A server as the operator names it: a URL, or the data folder in which a running one listens.
 struct Server {
     private let url: @Sendable (String) throws -> String
+    /// Of requests whose URL names no host.
+    private let host: String?
 
     init(_ name: String) throws {
         if name.contains("://") {
             let base = name.hasSuffix("/") ? String(name.dropLast()) : name
             url = { base + $0 }
+            host = nil
             return
         }
         let socket = OperatorSocketPath.inFolder(name)
@@ -32,6 +35,7 @@ struct Server {
         let reachable = try Self.reachablePath(socket, in: name)
         let escaped = reachable.addingPercentEncoding(withAllowedCharacters: .alphanumerics) ?? reachable
         url = { "http+unix://\(escaped)\($0)" }
+        host = "localhost"
     }
 
     /// A socket's path has at most 107 bytes; a longer one is reached through its folder's descriptor.
@@ -75,8 +79,7 @@ struct Server {
             guard let data = try? file.read(upToCount: 1 << 18), !data.isEmpty else { return nil }
             return ByteBuffer(bytes: data)
         })
-        var request = HTTPClientRequest(url: try url(target))
-        request.method = .POST
+        var request = try request(.POST, target)
         request.body = .stream(chunks, length: .unknown)
         let response = try await Self.reaching { try await Self.client.execute(request, timeout: .hours(1)) }
         let bytes = try await response.body.collect(upTo: 1 << 20)
@@ -92,9 +95,15 @@ struct Server {
         }
     }
 
-    private func execute(_ method: HTTPMethod, _ target: String, _ body: String?) async throws -> HTTPClientResponse {
+    private func request(_ method: HTTPMethod, _ target: String) throws -> HTTPClientRequest {
         var request = HTTPClientRequest(url: try url(target))
         request.method = method
+        if let host { request.headers.add(name: "Host", value: host) }
+        return request
+    }
+
+    private func execute(_ method: HTTPMethod, _ target: String, _ body: String?) async throws -> HTTPClientResponse {
+        var request = try request(method, target)
         if let body { request.body = .bytes(ByteBuffer(string: body)) }
         return try await Self.reaching { [request] in try await Self.client.execute(request, timeout: .seconds(60)) }
     }

@@ -12,3 +12,7 @@ export PYTHONDONTWRITEBYTECODE=1
 "$python" "$here/check_metrics.py" "$1"
 "$python" "$here/check_browsers.py" "$1"
 "$python" "$here/check_limits.py" "$1"
+"$python" "$here/check_shapes.py" "$1"
+"$python" "$here/check_websocket.py" "$1"
+"$python" "$here/check_one_reading.py" "$1"
+"$python" "$here/check_go_client.py" "$1"

@@ -24,7 +24,7 @@ struct ClientRoutes: Sendable {
             jsonResponse(["protocol": GimbalVersion.protocol, "package": "gimbal", "version": GimbalVersion.current])
         }
         explorer.add(to: router)
-        for method in [HTTPRequest.Method.get, .head, .post, .patch, .delete] {
+        for method in [HTTPRequest.Method.get, .post, .patch, .delete] {
             router.on("**", method: method) { request, context in try await answer(request, context) }
         }
         for method in [HTTPRequest.Method.put, .options, .trace, .connect] {
@@ -67,7 +67,7 @@ struct ClientRoutes: Sendable {
             case .delete: .delete
             default: .post
             }
-        if request.method == .get, request.uri.queryParameters["siblings"] == "1" { return try await siblings(key, request) }
+        if method == .get, request.uri.queryParameters["siblings"] == "1" { return try await siblings(key, request) }
         var body: ByteBuffer?
         if method == .post || method == .patch {
             let limit = keys.bodyLimit(Array(key.utf8))
@@ -86,7 +86,7 @@ struct ClientRoutes: Sendable {
         let answer = await withCheckedContinuation { continuation in
             keys.answer(keyRequest, timers: MultiThreadedEventLoopGroup.singleton.any()) { continuation.resume(returning: $0) }
         }
-        return response(answer, isHead: request.method == .head)
+        return response(answer)
     }
 
     /// A key with the concurrent writes that lost, each with its author, stamps and clock skew.
@@ -110,7 +110,7 @@ struct ClientRoutes: Sendable {
         request.headers[.gimbalRead].flatMap { ReadPreference(rawValue: $0.lowercased()) } ?? .fresh
     }
 
-    private func response(_ answer: KeyAnswer, isHead: Bool = false) -> Response {
+    private func response(_ answer: KeyAnswer) -> Response {
         var headers = HTTPFields()
         let body = answer.body
         if let body {
@@ -121,7 +121,7 @@ struct ClientRoutes: Sendable {
         headers[.gimbalErrorCode] = answer.errorCode
         return Response(
             status: .init(code: answer.status), headers: headers,
-            body: isHead ? ResponseBody() : body.map { ResponseBody(byteBuffer: $0) } ?? ResponseBody())
+            body: body.map { ResponseBody(byteBuffer: $0) } ?? ResponseBody())
     }
 
     // MARK: Patterns
@@ -134,8 +134,13 @@ struct ClientRoutes: Sendable {
         case .patch: return refusal(.badRequest, "pattern", "ooo: glob pattern not allowed for this operation")
         default:
             let sentence =
-                text.filter { $0 == "*" }.count > 1
-                ? "key: contains more than one glob pattern" : "key: glob pattern must be at the end of the path"
+                if text == "*" {
+                    "key: a push names its collection before the /*"
+                } else if text.filter({ $0 == "*" }).count > 1 {
+                    "key: contains more than one glob pattern"
+                } else {
+                    "key: glob pattern must be at the end of the path"
+                }
             return refusal(.badRequest, "pattern", sentence)
         }
     }
@@ -157,7 +162,6 @@ struct ClientRoutes: Sendable {
             .contentType: "application/json", .gimbalFreshness: freshness.rawValue, .gimbalTotal: String(list.total),
         ]
         if let next = list.next { headers[.gimbalCursor] = next.description }
-        guard request.method == .get else { return Response(status: .ok, headers: headers) }
         return Response(status: .ok, headers: headers, body: ResponseBody { writer in try await list.write(to: &writer) })
     }
 }

@@ -15,9 +15,7 @@ struct ExplorerRoutes: Sendable {
     let spaces: ServedSpaces
 
     func add<Context: RequestContext>(to router: Router<Context>) {
-        for method in [HTTPRequest.Method.get, .head] {
-            router.on("/", method: method) { request, _ in try answer(request) }
-        }
+        router.get("/") { request, _ in try answer(request) }
         PageFiles.add(to: router)
     }
 

@@ -213,7 +213,9 @@ struct KeyService: Sendable {
         var base = request
         base.target.removeLast(2)
         withPath(base, completion) { collection in
-            guard let example = Path(collection.bytes + Array("/0".utf8)) else { return completion(Self.invalidPath) }
+            guard let example = Path(collection.bytes + Array("/0".utf8)) else {
+                return completion(Self.answer(.tooLongPath))
+            }
             withBody(of: request, at: example, completion) {
                 write(.push(base: collection, value: $0), at: example, completion)
             }
@@ -241,6 +243,7 @@ struct KeyService: Sendable {
             case .badPatch: (400, "json: a patch must be an object")
             case .tooLarge: (413, "the value is larger than the space allows")
             case .outsideSpace: (400, "ooo: key is not valid: the path belongs to no space of this server")
+            case .tooLongPath: (400, "ooo: key is not valid: with the index that a push adds it is longer than 512 bytes")
             case .forbidden: (403, "this server may not write that path")
             case .notReady: (503, "the first copy of the space is not here yet")
             case .unavailable: (503, "the space of that path cannot be opened here: its operator has to see to it")

@@ -94,8 +94,12 @@ extension LeanHandler {
     /// Answers, reads no more and ends the connection.
     func refuse(_ answer: KeyAnswer, _ context: ChannelHandlerContext) {
         // Counted also where nobody could tell what was asked for.
-        if request == nil { request = RequestMeter.Request(.other, .RAW(value: ""), started: .now()) }
-        write(answer, isKeptAlive: false, isHead: false, isRefusal: true, context)
+        if request == nil {
+            request = RequestMeter.Request(.other, .RAW(value: ""), started: .now())
+            form = AnswerForm()
+        }
+        form.isKeptAlive = false
+        write(answer, isRefusal: true, context)
     }
 
     /// Closes the connection when everything that was written is out.

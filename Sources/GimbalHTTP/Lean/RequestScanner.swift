@@ -54,9 +54,10 @@ struct RequestScanner {
     /// The path without the slash before it, up to the space behind it: characters of paths alone, and `/*` at the end of a push.
     private mutating func target(_ bytes: Span<UInt8>, isPost: Bool) -> Range<Int>? {
         let start = offset
-        guard start < bytes.count, bytes[start] != UInt8(ascii: "_") else { return nil }
+        guard start < bytes.count, bytes[start] != UInt8(ascii: "_"), bytes[start] != UInt8(ascii: "/") else { return nil }
         while offset < bytes.count {
             switch bytes[offset] {
+            case UInt8(ascii: "/") where bytes[offset - 1] == UInt8(ascii: "/"): return nil
             case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
                 UInt8(ascii: "-")...UInt8(ascii: "9"), UInt8(ascii: "_"):
                 offset += 1
@@ -97,7 +98,7 @@ struct RequestScanner {
         case 4 where isNamed("host"):
             defer { hasHost = true }
             if !Self.isPlainHost(bytes, value) { namedHost = value }
-            return !hasHost
+            return !hasHost && Self.isHost(bytes, value)
         case 6: return isNamed("accept")
         case 10 where isNamed("connection"): return Self.isEqual(bytes, value, "keep-alive")
         case 10: return isNamed("user-agent")
@@ -152,6 +153,12 @@ struct RequestScanner {
         for index in 0..<expected.utf8CodeUnitCount where bytes[offset + index] != expected.utf8Start[index] { return false }
         offset = end
         return true
+    }
+
+    private static func isHost(_ bytes: Span<UInt8>, _ range: Range<Int>) -> Bool {
+        var syntax = HostSyntax()
+        for index in range where !syntax.take(bytes[index]) { return false }
+        return syntax.isWhole
     }
 
     /// Whether letters are the same in any case; `expected` is in lower case and has letters and hyphens alone.

@@ -173,6 +173,11 @@ struct PivotRoutes: Sendable {
         guard let (source, first) = try await Self.reading({ try pivot.snapshot(place) }) else {
             return answer(.gone, to: signature, status: .gone, detail: "this snapshot is not here any more: begin anew")
         }
+        // Of whoever asks for the head alone no reading begins, so none ends.
+        guard request.method != .head else {
+            pivot.release(source)
+            return Response(status: .ok, headers: [.contentType: ReplicationPath.streamContentType])
+        }
         let position = source.checkpoint.position
         logger.notice(
             "a node takes a snapshot",
@@ -239,7 +244,7 @@ struct PivotRoutes: Sendable {
         var target = RequestSignature.Target(
             method: request.method.rawValue, path: request.uri.path, query: request.uri.query ?? "", sha512: nil)
         // What the body has to be is signed; whether it is that, `body` looks.
-        if request.method != .get { target.digest = headers[.contentDigest] ?? "" }
+        if request.method != .get, request.method != .head { target.digest = headers[.contentDigest] ?? "" }
         do throws(RequestSignature.Failure) {
             let signature = try RequestSignature(
                 verifying: target, header: { name in HTTPField.Name(name).flatMap { headers[$0] } }, primitives)

@@ -46,9 +46,11 @@ struct HTTPService: Service {
         onServerRunning: @escaping @Sendable (any Channel) async -> Void
     ) -> some ApplicationProtocol {
         let isOperator = rules.door == nil
-        let router = Router(context: ServerContext.self)
+        // What answers GET answers HEAD too; that nothing but the head is sent is seen to where answers leave (AnswerForm).
+        let router = Router(context: ServerContext.self, options: .autoGenerateHeadEndpoints)
         router.add(middleware: CrossOrigin.Preflight())
         router.add(middleware: TooLarge())
+        router.add(middleware: HeldBackBody())
         DirectoryRoutes(spaces: spaces).add(to: router)
         router.get("/_pivot/health/nodes") { [spaces] request, _ in jsonResponse(try spaces.nodes(request)) }
         OperatorRoutes(spaces: spaces).add(to: router)
