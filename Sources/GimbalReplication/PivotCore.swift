@@ -240,7 +240,7 @@ public struct PivotCore: Sendable {
     private func checkScope(_ request: WriteRequest) throws(WriteFailure) {
         switch request.action {
         case .record: return
-        case .set(let path, _), .patch(let path, _), .delete(let path):
+        case .set(let path, _), .patch(let path, _, _), .delete(let path):
             guard base.records.contains(path) else { throw .outsideSpace }
         case .push(let base, _):
             guard let example = Path("\(base)/0"), self.base.records.contains(example) else { throw .outsideSpace }

@@ -31,7 +31,9 @@ enum LeanRequest {
             }
         }
         let preference = head.headers.first(name: "gimbal-read").map { ReadPreference(rawValue: $0.lowercased()) ?? .fresh }
-        return KeyRequest(method: method, target: target, preference: preference ?? .fresh)
+        var request = KeyRequest(method: method, target: target, preference: preference ?? .fresh)
+        if method == .patch { request.patchRule = PatchType.rule(head.headers.first(name: "content-type")) }
+        return request
     }
 }
 
@@ -82,6 +84,7 @@ enum LeanResponse {
         }
         if let freshness = answer.freshness { headers.add(name: "Gimbal-Freshness", value: freshness.rawValue) }
         if let code = answer.errorCode { headers.add(name: "Gimbal-Error", value: code) }
+        if answer.status == 415 { headers.add(name: "Accept-Patch", value: PatchType.accepted) }
         if isCrossOrigin {
             headers.add(name: "Access-Control-Allow-Origin", value: "*")
             headers.add(name: "Access-Control-Expose-Headers", value: CrossOrigin.exposedHeaders)
