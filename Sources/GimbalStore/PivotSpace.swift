@@ -128,12 +128,13 @@ public final class PivotSpace: SpaceStore {
 
     /// Takes a push whose deltas are verified. `completion` is called when it is on disk, or refused.
     public func push(
-        _ cursor: Cursor, _ deltas: [IncomingDelta],
+        _ cursor: Cursor, _ deltas: [IncomingDelta], isFromBundle: Bool = false,
         completion: @escaping @Sendable (Result<PushOutcome, WriteFailure>) -> Void
     ) {
         let checkpoint = try? log.checkpoint(at: cursor.position)
         let push = PivotPush(
-            token: 0, cursor: cursor, checkpointAtCursor: checkpoint, horizon: retention.horizon, deltas: deltas)
+            token: 0, cursor: cursor, checkpointAtCursor: checkpoint, horizon: retention.horizon, deltas: deltas,
+            isFromBundle: isFromBundle)
         if !loop.submit(.push(push, completion)) { completion(.failure(.closed)) }
     }
 

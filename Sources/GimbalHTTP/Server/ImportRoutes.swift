@@ -137,7 +137,7 @@ struct BundleImport {
 
     private func push(_ deltas: [IncomingDelta]) async -> Result<PushOutcome, WriteFailure> {
         await withCheckedContinuation { continuation in
-            pivot.push(pivot.place, deltas) { continuation.resume(returning: $0) }
+            pivot.push(pivot.place, deltas, isFromBundle: true) { continuation.resume(returning: $0) }
         }
     }
 }
