@@ -223,7 +223,7 @@ public struct NodeCore: Sendable {
         let path: Path
         switch request.action {
         case .record: throw .forbidden
-        case .set(let target, _), .patch(let target, _), .delete(let target): path = target
+        case .set(let target, _), .patch(let target, _, _), .delete(let target): path = target
         case .push(let base, _):
             guard let example = Path("\(base)/0") else { throw .tooLongPath }
             path = example

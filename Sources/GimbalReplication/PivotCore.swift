@@ -14,8 +14,12 @@ public struct PivotPush: Sendable {
     public var cursor: Cursor
     /// Of one replica, in the order of its chain.
     public var deltas: [IncomingDelta]
+    /// Whether they were in a bundle that was proven to be of the space. A pivot that was restored finds there what it signed
+    /// itself and does not have any more; nobody else can have signed it.
+    public var isFromBundle: Bool
 
-    public init(token: UInt64, cursor: Cursor, deltas: [IncomingDelta]) {
+    public init(token: UInt64, cursor: Cursor, deltas: [IncomingDelta], isFromBundle: Bool = false) {
+        self.isFromBundle = isFromBundle
         self.token = token
         self.cursor = cursor
         self.deltas = deltas
@@ -225,7 +229,7 @@ public struct PivotCore: Sendable {
     private func checkScope(_ request: WriteRequest) throws(WriteFailure) {
         switch request.action {
         case .record: return
-        case .set(let path, _), .patch(let path, _), .delete(let path):
+        case .set(let path, _), .patch(let path, _, _), .delete(let path):
             guard base.records.contains(path) else { throw .outsideSpace }
         case .push(let base, _):
             guard let example = Path("\(base)/0") else { throw .tooLongPath }
@@ -262,12 +266,15 @@ public struct PivotCore: Sendable {
         else {
             return outcome(.refill, "this log does not contain the cursor \(push.cursor)")
         }
+        let isOwn = push.isFromBundle && replica.author == signer.author
         for delta in push.deltas {
             let header = delta.header
             guard base.hasCaps else { return outcome(.malformed, WriteFailure.clockExhausted.rawValue) }
             guard header.space == base.space else { return outcome(.wrongSpace, "a delta of space \(header.space)") }
             guard header.replica == replica else { return outcome(.malformed, "deltas of two replicas in one push") }
-            guard let member = base.records.members[replica.author], !member.isRevoked else {
+            // What this process writes has dots of its own, which nothing else may use up.
+            if isOwn, replica == writer?.replica { return outcome(.head, "the pivot writes under that incarnation itself") }
+            guard isOwn || isMember(replica.author) else {
                 return outcome(.notAMember, "\(replica.author) is not a member")
             }
             guard delta.verified.isWhole else { return outcome(.malformed, "a pushed delta shows all its operations") }
@@ -279,7 +286,7 @@ public struct PivotCore: Sendable {
             guard base.coversObserved(of: header) else {
                 return outcome(.dependency, "an operation observes what this pivot has not seen")
             }
-            let refusals = refusals(of: delta)
+            let refusals = refusals(of: delta, isOwn: isOwn)
             let cap = append(delta, refusals: refusals, &step)
             refused += refusals.map(\.reason)
             let stamp = delta.greatestStamp ?? .zero
@@ -288,15 +295,19 @@ public struct PivotCore: Sendable {
         return outcome(.accepted)
     }
 
+    private func isMember(_ author: AuthorID) -> Bool { base.records.members[author].map { !$0.isRevoked } ?? false }
+
     /// Whatever is wrong with one operation refuses that operation only.
-    private func refusals(of delta: IncomingDelta) -> [Refusal] {
+    ///
+    /// - Parameter isOwn: whether the pivot signed it, which needs no grants and writes the space's own records as well.
+    private func refusals(of delta: IncomingDelta, isOwn: Bool) -> [Refusal] {
         var refusals = delta.malformed
         let author = delta.header.replica.author
         for (index, operation) in delta.operations.enumerated() {
-            guard let operation else { continue }
+            guard let operation, !(isOwn && operation.path.isReserved) else { continue }
             if !base.records.contains(operation.path) {
                 refusals.append(Refusal(index: index, reason: WriteFailure.outsideSpace.rawValue))
-            } else if !base.records.mayWrite(author, operation.path) {
+            } else if !isOwn, !base.records.mayWrite(author, operation.path) {
                 refusals.append(Refusal(index: index, reason: WriteFailure.forbidden.rawValue))
             } else if operation.value?.count ?? 0 > base.records.settings.limits.valueBytes {
                 refusals.append(Refusal(index: index, reason: WriteFailure.tooLarge.rawValue))

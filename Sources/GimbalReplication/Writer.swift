@@ -8,8 +8,8 @@ public struct WriteRequest: Sendable {
         case set(Path, value: [UInt8])
         /// A new member of the collection under this base, with a fresh index.
         case push(base: Path, value: [UInt8])
-        /// The value there is merged with this patch, a JSON object.
-        case patch(Path, patch: [UInt8])
+        /// The value there is merged with this patch, valid JSON text.
+        case patch(Path, patch: [UInt8], rule: JSONMerge.Rule = .objects)
         case delete(Path)
         /// One of the space's own records; only the pivot's own code asks for it.
         case record(Path, value: [UInt8])
@@ -17,7 +17,7 @@ public struct WriteRequest: Sendable {
         /// The path whose state must be loaded; nil for a push, whose path does not exist yet.
         public var path: Path? {
             switch self {
-            case .set(let path, _), .patch(let path, _), .delete(let path), .record(let path, _): path
+            case .set(let path, _), .patch(let path, _, _), .delete(let path), .record(let path, _): path
             case .push: nil
             }
         }
@@ -50,6 +50,8 @@ public struct Written: Hashable, Sendable {
 public enum WriteFailure: String, Error, Hashable, Sendable {
     case notFound = "not-found"
     case badPatch = "bad-patch"
+    /// The patch does not fit the value that is there: `JSONMerge` says how.
+    case patchMismatch = "patch-mismatch"
     case tooLarge = "too-large"
     /// The path is in no space of this server.
     case outsideSpace = "outside-space"
@@ -112,15 +114,18 @@ struct Writer: Sendable {
             // The space's own limit does not hold for its records: a small one could never be taken back.
             guard value.count <= Limits.hardMaximumValueBytes else { throw .tooLarge }
             return write(value, at: path, state, alreadyObserved, wallMilliseconds)
-        case .patch(let path, let patch):
+        case .patch(let path, let patch, let rule):
             guard let document = state?.visible?.value else { throw .notFound }
-            // Both texts become trees, which take many times their bytes.
+            // Where its parts are takes many times its bytes.
             guard patch.count <= limits.valueBytes else { throw .tooLarge }
             let merged: [UInt8]
-            do {
-                merged = try JSONMerge.merge(document: document, patch: patch)
+            do throws(JSONMerge.Failure) {
+                merged = try JSONMerge.merge(document: document, patch: patch, rule: rule)
             } catch {
-                throw .badPatch
+                switch error {
+                case .notJSON, .notAnObject: throw .badPatch
+                case .objectExpected, .noElement, .nothingToMerge: throw .patchMismatch
+                }
             }
             guard merged.count <= limits.valueBytes else { throw .tooLarge }
             return write(merged, at: path, state, alreadyObserved, wallMilliseconds)

@@ -130,10 +130,10 @@ public final class PivotSpace: SpaceStore {
 
     /// Takes a push whose deltas are verified. `completion` is called when it is on disk, or refused.
     public func push(
-        _ cursor: Cursor, _ deltas: [IncomingDelta],
+        _ cursor: Cursor, _ deltas: [IncomingDelta], isFromBundle: Bool = false,
         completion: @escaping @Sendable (Result<PushOutcome, WriteFailure>) -> Void
     ) {
-        let push = PivotPush(token: 0, cursor: cursor, deltas: deltas)
+        let push = PivotPush(token: 0, cursor: cursor, deltas: deltas, isFromBundle: isFromBundle)
         if !loop.submit(.push(push, completion)) { completion(.failure(.closed)) }
     }
 

@@ -55,7 +55,12 @@ struct VerifyCommand: AsyncParsableCommand {
                 }
                 return space
             }
-            let report = try BundleFile(file).verify(expectedSpace: expected) { operation in
+            let bundle = try BundleFile(file)
+            if !json, let sentence = try bundle.whyNone() {
+                FileHandle.standardError.write(Data("error [\(ForeignFile.code)]: \(sentence)\n".utf8))
+                throw ExitCode(2)
+            }
+            let report = try bundle.verify(expectedSpace: expected) { operation in
                 if !json { print(Self.line(operation)) }
             }
             if json { try Self.printJSON(report) } else { Self.printSummary(report) }

@@ -68,7 +68,7 @@ struct Server {
 
     /// Sends a request and passes the answer on as it comes.
     func stream(_ target: String, to sink: (ByteBuffer) throws -> Void) async throws {
-        let response = try await execute(.GET, target, nil)
+        let response = try await execute(.GET, target, nil, timeout: .hours(1))
         if response.status != .ok { try Self.check(response, try await response.body.collect(upTo: 1 << 16)) }
         for try await chunk in response.body { try sink(chunk) }
     }
@@ -91,7 +91,8 @@ struct Server {
         do {
             return try await body()
         } catch {
-            throw CommandFailure(code: "unreachable", sentence: "the server cannot be reached: \(error)")
+            let reason = (error as? IOError).map { String(cString: strerror($0.errnoCode)) } ?? "\(error)"
+            throw CommandFailure(code: "unreachable", sentence: "the server cannot be reached: \(reason)")
         }
     }
 
@@ -102,10 +103,12 @@ struct Server {
         return request
     }
 
-    private func execute(_ method: HTTPMethod, _ target: String, _ body: String?) async throws -> HTTPClientResponse {
+    private func execute(
+        _ method: HTTPMethod, _ target: String, _ body: String?, timeout: TimeAmount = .seconds(60)
+    ) async throws -> HTTPClientResponse {
         var request = try request(method, target)
         if let body { request.body = .bytes(ByteBuffer(string: body)) }
-        return try await Self.reaching { [request] in try await Self.client.execute(request, timeout: .seconds(60)) }
+        return try await Self.reaching { [request] in try await Self.client.execute(request, timeout: timeout) }
     }
 
     /// Says at once that nobody listens; lives as long as the process.
@@ -118,9 +121,20 @@ struct Server {
 
     private static func check(_ response: HTTPClientResponse, _ body: ByteBuffer) throws {
         guard response.status.code >= 300 else { return }
-        throw CommandFailure(
-            code: response.headers.first(name: "Gimbal-Error") ?? "status-\(response.status.code)",
-            sentence: String(buffer: body))
+        let code = response.headers.first(name: "Gimbal-Error") ?? "status-\(response.status.code)"
+        throw CommandFailure(code: code, sentence: sentence(code, String(buffer: body)))
+    }
+
+    /// Some sentences are on the wire for clients of the ooo protocol and say nothing to a person here.
+    private static func sentence(_ code: String, _ text: String) -> String {
+        switch (code, text) {
+        case ("not-found", "ooo: empty key"), ("not-found", "ooo: not found"), ("not-found", "storage: not found"):
+            "there is nothing at that key"
+        case ("invalid-path", "ooo: key is not valid"):
+            "that is neither a key nor a pattern: segments of letters, digits, \".\", \"_\" and \"-\", joined by \"/\""
+        case ("json-end", "EOF"): "the value is not JSON: it ends too early"
+        default: text
+        }
     }
 
     /// A path or pattern as it stands in a URL.

@@ -18,6 +18,12 @@ struct NodeCommand: AsyncParsableCommand {
             """,
         version: GimbalVersion.current)
 
+    @MainActor
+    static func main() async {
+        ProgramArguments.endIfHidden()
+        await main(nil)
+    }
+
     @OptionGroup var common: CommonFlags
 
     @Option(name: .long, help: ArgumentHelp("Where the pivot is, such as http://10.0.0.1:7000.", valueName: "url"))

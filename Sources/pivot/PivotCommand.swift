@@ -15,6 +15,12 @@ struct PivotCommand: AsyncParsableCommand {
             """,
         version: GimbalVersion.current)
 
+    @MainActor
+    static func main() async {
+        ProgramArguments.endIfHidden()
+        await main(nil)
+    }
+
     @OptionGroup var common: CommonFlags
 
     @Option(

@@ -27,6 +27,22 @@ struct PivotRuleTests {
         #expect(revoked.pivot.disk.base.states[try #require(Path("settings"))] == nil)
     }
 
+    @Test("what the pivot signed itself comes in from a bundle alone, and never under the incarnation that it writes with")
+    func ownDeltas() throws {
+        var space = try SmallSpace()
+        let own = try space.delta([put(1), put(2, "_members/1"), put(3, "others/1")], by: space.pivotSigner, incarnation: 99)
+        #expect(try space.push(own).verdict == .notAMember)
+        #expect(try space.push(own, isFromBundle: true).verdict == .accepted)
+        #expect(space.refusals == [Refusal(index: 2, reason: "outside-space")])
+        #expect(space.dots("things/1") == [1] && space.dots("_members/1") == [2])
+        let stranger = try space.delta([put(1, "things/2")], by: FastSigner(number: 9))
+        #expect(try space.push(stranger, isFromBundle: true).verdict == .notAMember)
+        let used = try #require(space.pivot.disk.log.first).delta.header.replica.incarnation
+        let next = try space.delta([put(60, "things/3")], by: space.pivotSigner, incarnation: used)
+        #expect(try space.push(next, isFromBundle: true).verdict == .head)
+        #expect(space.dots("things/3").isEmpty)
+    }
+
     @Test("what is wrong with an operation refuses that operation alone, with its reason")
     func refusals() throws {
         var space = try SmallSpace(writes: ["things/*"])

@@ -82,7 +82,9 @@ struct ClientRoutes: Sendable {
                 return response(BodyBudget.usedUp)
             }
         }
-        let keyRequest = KeyRequest(method: method, target: Array(key.utf8), body: body, preference: preference(request))
+        let keyRequest = KeyRequest(
+            method: method, target: Array(key.utf8), body: body, preference: preference(request),
+            patchRule: PatchType.rule(request.headers[.contentType]))
         let answer = await withCheckedContinuation { continuation in
             keys.answer(keyRequest, timers: MultiThreadedEventLoopGroup.singleton.any()) { continuation.resume(returning: $0) }
         }
@@ -119,6 +121,7 @@ struct ClientRoutes: Sendable {
         }
         headers[.gimbalFreshness] = answer.freshness?.rawValue
         headers[.gimbalErrorCode] = answer.errorCode
+        if answer.status == 415 { headers[.acceptPatch] = PatchType.accepted }
         return Response(
             status: .init(code: answer.status), headers: headers,
             body: body.map { ResponseBody(byteBuffer: $0) } ?? ResponseBody())
@@ -170,5 +173,6 @@ extension HTTPField.Name {
     static let gimbalRead = fixed("Gimbal-Read")
     static let gimbalFreshness = fixed("Gimbal-Freshness")
     static let gimbalCursor = fixed("Gimbal-Cursor")
+    static let acceptPatch = fixed("Accept-Patch")
     static let gimbalTotal = fixed("Gimbal-Total")
 }

@@ -34,7 +34,9 @@ enum LeanRequest {
             }
         }
         let preference = head.headers.first(name: "gimbal-read").map { ReadPreference(rawValue: $0.lowercased()) ?? .fresh }
-        return KeyRequest(method: method, target: target, preference: preference ?? .fresh)
+        var request = KeyRequest(method: method, target: target, preference: preference ?? .fresh)
+        if method == .patch { request.patchRule = PatchType.rule(head.headers.first(name: "content-type")) }
+        return request
     }
 }
 
@@ -87,6 +89,7 @@ enum LeanResponse {
         }
         if let freshness = answer.freshness { headers.add(name: "Gimbal-Freshness", value: freshness.rawValue) }
         if let code = answer.errorCode { headers.add(name: "Gimbal-Error", value: code) }
+        if answer.status == 415 { headers.add(name: "Accept-Patch", value: PatchType.accepted) }
         if let grantedOrigin { CrossOrigin.grant(grantedOrigin, &headers) }
         if answer.status == 426 {
             // What to ask for instead (RFC 6455 §4.2.2, RFC 9110 §15.5.22).

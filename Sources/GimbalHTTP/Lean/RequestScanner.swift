@@ -21,6 +21,8 @@ struct RequestScanner {
     private var preference = ReadPreference.fresh
     private var hasHost = false
     private var namedHost: Range<Int>?
+    /// Whether a patch can be of another kind than ooo's.
+    private var hasPatchType = false
 
     /// Nil for whatever else the bytes are, a request that is not whole yet among them.
     static func scan(_ buffer: ByteBuffer) -> Found? {
@@ -30,7 +32,7 @@ struct RequestScanner {
             scanner.skip("HTTP/1.1\r\n", in: span), scanner.headers(span)
         else { return nil }
         let takesBody = method == .post || method == .patch
-        guard takesBody == (scanner.contentLength != nil) else { return nil }
+        guard takesBody == (scanner.contentLength != nil), method != .patch || !scanner.hasPatchType else { return nil }
         let bodyLength = scanner.contentLength ?? 0
         guard bodyLength <= span.count - scanner.offset else { return nil }
         guard !Self.isEqual(span, target, "metrics") else { return nil }
@@ -107,7 +109,9 @@ struct RequestScanner {
             let text = String(decoding: value.map { bytes[$0] | 0x20 }, as: UTF8.self)
             preference = ReadPreference(rawValue: text) ?? .fresh
             return true
-        case 12: return isNamed("content-type")
+        case 12 where isNamed("content-type"):
+            hasPatchType = hasPatchType || !Self.isEqual(bytes, value, "application/json")
+            return true
         case 14 where isNamed("content-length"): return takeLength(value, bytes)
         // Answers on single keys are never compressed, and say nothing in a language.
         case 15: return isNamed("accept-encoding") || isNamed("accept-language")

@@ -1,17 +1,21 @@
 import Foundation
 import GimbalCRDT
 import GimbalStore
+import HTTPTypes
+import Hummingbird
 
 /// Bundles on their way out of a server.
 enum BundleStream {
-    /// Writes a bundle to a sink that may wait, from a thread that may block: the reader's speed sets the pace.
-    static func write(
-        _ export: SpaceExport, _ patterns: [Pattern], to send: ([UInt8]) async throws -> Void
-    ) async throws {
+    /// A whole bundle in a file that nobody else can open: its name is gone, and it goes when it is closed.
+    static func make(_ export: SpaceExport, _ patterns: [Pattern]) async throws -> FileHandle {
         let file = try TemporaryFile()
         defer { file.remove() }
         try await file.fill { sink in try export.write(patterns, to: sink) }
-        let handle = try FileHandle(forReadingFrom: URL(fileURLWithPath: file.path))
+        return try FileHandle(forReadingFrom: URL(fileURLWithPath: file.path))
+    }
+
+    /// Passes it on to a sink that may wait: the reader's speed sets the pace.
+    static func send(_ handle: FileHandle, to send: ([UInt8]) async throws -> Void) async throws {
         defer { try? handle.close() }
         while let chunk = try handle.read(upToCount: 1 << 18), !chunk.isEmpty { try await send(Array(chunk)) }
     }
@@ -48,6 +52,24 @@ struct TemporaryFile: Sendable {
         defer { try? handle.close() }
         try write { try handle.write(contentsOf: $0) }
         try handle.synchronize()
+    }
+
+    /// What a client is told of a file that could not be written; nil for other errors than those of files.
+    static func refusal(for error: any Error) -> Response? {
+        let cause = (error as NSError).userInfo[NSUnderlyingErrorKey] as? any Error ?? error
+        guard let code = (cause as? POSIXError)?.code ?? (error as? CocoaError).map(Self.code) else { return nil }
+        return switch code {
+        case .ENOSPC, .EDQUOT, .EFBIG:
+            GimbalHTTP.refusal(.init(code: 507), "temporary-full", "there is no room for the bundle's temporary file")
+        default:
+            GimbalHTTP.refusal(
+                .internalServerError, "temporary-failed",
+                "the bundle's temporary file cannot be written: \(String(cString: strerror(code.rawValue)))")
+        }
+    }
+
+    private static func code(_ error: CocoaError) -> POSIXErrorCode {
+        error.code == .fileWriteOutOfSpace ? .ENOSPC : .EIO
     }
 
     /// Empty, and its owner's alone. Foundation would make a file of another name first, which a kill leaves behind.

@@ -23,7 +23,13 @@ struct ImportRoutes: Sendable {
         guard !led.isEmpty else { return notThePivot }
         let file = try TemporaryFile()
         defer { file.remove() }
-        try await file.receive(request.body)
+        do {
+            try await file.receive(request.body)
+        } catch {
+            guard let refusal = TemporaryFile.refusal(for: error) else { throw error }
+            return refusal
+        }
+        if let foreign = try file.foreign() { return refusal(.badRequest, ForeignFile.code, foreign.sentence) }
         // A bundle says which space it is of; of another than the one that is meant it is refused.
         let meant = try spaces.named(in: request)?.id ?? (led.count == 1 ? led[0].pivot.space : nil)
         let report = try await BundleImport.verify(file.path, space: meant)
@@ -137,12 +143,18 @@ struct BundleImport {
 
     private func push(_ deltas: [IncomingDelta]) async -> Result<PushOutcome, WriteFailure> {
         await withCheckedContinuation { continuation in
-            pivot.push(pivot.place, deltas) { continuation.resume(returning: $0) }
+            pivot.push(pivot.place, deltas, isFromBundle: true) { continuation.resume(returning: $0) }
         }
     }
 }
 
 extension TemporaryFile {
+    fileprivate func foreign() throws -> ForeignFile? {
+        let handle = try FileHandle(forReadingFrom: URL(fileURLWithPath: path))
+        defer { try? handle.close() }
+        return ForeignFile(beginning: try handle.read(upToCount: ForeignFile.telling) ?? Data())
+    }
+
     /// Writes a request's body as it comes.
     func receive(_ body: RequestBody) async throws {
         let handle = try create()

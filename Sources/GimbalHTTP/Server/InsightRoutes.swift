@@ -93,7 +93,7 @@ struct InsightRoutes: Sendable {
             [("id", .string(Self.id(letter))), ("reason", .string(letter.reason))] + describe(letter.operation))
     }
 
-    private func describe(_ operation: PendingOperation) -> [(name: String, value: JSONValue)] {
+    private func describe(_ operation: PendingOperation) -> [JSONValue.Member] {
         var value: JSONValue = .null
         let kind: String
         switch operation.action {
@@ -104,7 +104,7 @@ struct InsightRoutes: Sendable {
         }
         return [
             ("path", .string(operation.path.description)), ("kind", .string(kind)),
-            ("stamp", .number("\(operation.stamp.nanoseconds)")), ("value", value),
+            ("stamp", .number("\(operation.stamp.nanoseconds)")), (JSONString("value"), value),
         ]
     }
 }
@@ -139,7 +139,7 @@ struct ExplanationJSON {
     }
 
     /// Who wrote an operation. Whoever is no member is the pivot.
-    private func author(_ dot: Dot) -> [(name: String, value: JSONValue)] {
+    private func author(_ dot: Dot) -> [JSONValue.Member] {
         [
             ("author", .string(dot.replica.author.hex)),
             ("name", .string(records.members[dot.replica.author]?.name ?? "pivot")),
@@ -159,7 +159,7 @@ struct ExplanationJSON {
             ])
     }
 
-    private func meta(_ write: Write, in explanation: Explanation) -> [(name: String, value: JSONValue)] {
+    private func meta(_ write: Write, in explanation: Explanation) -> [JSONValue.Member] {
         let path = explanation.path
         let entry = VisibleEntry(path: path, write: write)
         let event = explanation.standing.first { $0.dot == write.dot }

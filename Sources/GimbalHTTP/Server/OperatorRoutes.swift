@@ -20,7 +20,7 @@ struct OperatorRoutes: Sendable {
 
     func add<Context: RequestContext>(to router: Router<Context>) {
         router.get("/_gimbal/status") { request, _ in try status(request) }
-        router.get("/_gimbal/export") { request, _ in try export(request) }
+        router.get("/_gimbal/export") { request, _ in try await export(request) }
     }
 
     /// How a process stands that holds several spaces.
@@ -166,17 +166,26 @@ struct OperatorRoutes: Sendable {
     }
 
     /// A bundle of the paths that match `pattern` (may be given several times; none: everything).
-    private func export(_ request: Request) throws -> Response {
+    /// It is whole before the answer begins: what goes wrong with it is said by the status.
+    private func export(_ request: Request) async throws -> Response {
         let patterns = request.uri.queryParameters.getAll("pattern").map { text in Pattern(String(text)) }
         guard !patterns.contains(nil) else { return refusal(.badRequest, "bad-pattern", "a pattern such as things/* expected") }
         let wanted = patterns.isEmpty ? [Pattern.everything] : patterns.compactMap { $0 }
         guard let export = try makeExport(try space(for: wanted, request)) else {
             return refusal(.serviceUnavailable, "not-ready", "nothing to export yet")
         }
+        let bundle: FileHandle
+        do {
+            bundle = try await BundleStream.make(export, wanted)
+        } catch {
+            if let refusal = TemporaryFile.refusal(for: error) { return refusal }
+            let code = (error as? StoreError)?.code ?? "export-failed"
+            return refusal(.internalServerError, code, "\(error)")
+        }
         return Response(
             status: .ok, headers: [.contentType: "application/vnd.gimbal.bundle"],
             body: ResponseBody { writer in
-                try await BundleStream.write(export, wanted) { try await writer.write(ByteBuffer(bytes: $0)) }
+                try await BundleStream.send(bundle) { try await writer.write(ByteBuffer(bytes: $0)) }
                 try await writer.finish(nil)
             })
     }
