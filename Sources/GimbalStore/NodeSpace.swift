@@ -68,9 +68,10 @@ public final class NodeSpace: SpaceStore {
         case write(WriteRequest.Action, @Sendable (Result<Written, WriteFailure>) -> Void)
         case input(NodeInput, @Sendable () -> Void)
 
-        var concernsEverythingPending: Bool {
+        /// What concerns everything pending, and what is a whole commit already.
+        var isStepOfItsOwn: Bool {
             switch self {
-            case .input(.reissue, _), .input(.sealOutbox, _), .input(.snapshot, _): true
+            case .input(.reissue, _), .input(.sealOutbox, _), .input(.snapshot, _), .write(.deleteAll, _): true
             case .write, .input: false
             }
         }
@@ -145,6 +146,8 @@ public final class NodeSpace: SpaceStore {
     ) throws(StoreError) {
         try reading.scanKeys(pattern, after: after, visit)
     }
+
+    public func walk(_ pattern: Pattern) throws(StoreError) -> KeyWalk { try KeyWalk(pattern, in: engine, hasOverlays: true) }
 
     public func explain(_ path: Path, depth: UInt64) throws(StoreError) -> Explanation {
         try Explainer(engine: engine).explain(path, try state(path), depth: depth)
@@ -285,7 +288,7 @@ public final class NodeSpace: SpaceStore {
     /// What concerns everything pending is a step of its own: it sees what all writes before it left on disk.
     private func process(_ jobs: ArraySlice<Job>) {
         var rest = jobs
-        while let index = rest.firstIndex(where: \.concernsEverythingPending) {
+        while let index = rest.firstIndex(where: \.isStepOfItsOwn) {
             commit(rest[..<index])
             commit(rest[index...index])
             rest = rest[(index + 1)...]

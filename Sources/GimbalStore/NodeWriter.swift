@@ -145,7 +145,8 @@ struct NodeWriter: Sendable {
         var sequences: Set<UInt64> = []
         for input in inputs {
             switch input {
-            case .write(let request): if let path = request.path { paths.insert(path) }
+            case .write(let request):
+                if let path = request.path { paths.insert(path) } else { paths.formUnion(request.paths) }
             case .page(let page): collect(page, &paths, &sequences)
             case .reissue(let operations): paths.formUnion(operations.map(\.path))
             case .sealOutbox(let operations): if core.isSpoiled { paths.formUnion(operations.map(\.path)) }

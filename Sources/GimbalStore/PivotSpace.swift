@@ -43,6 +43,9 @@ public final class PivotSpace: SpaceStore {
     enum Job: Sendable {
         case write(WriteRequest.Action, @Sendable (Result<Written, WriteFailure>) -> Void)
         case push(PivotPush, @Sendable (Result<PushOutcome, WriteFailure>) -> Void)
+
+        /// What is a whole commit already.
+        var isStepOfItsOwn: Bool { if case .write(.deleteAll, _) = self { true } else { false } }
     }
 
     /// Opens the space in its storage, founding it there if it is empty.
@@ -102,6 +105,8 @@ public final class PivotSpace: SpaceStore {
     ) throws(StoreError) {
         try reading.scanKeys(pattern, after: after, visit)
     }
+
+    public func walk(_ pattern: Pattern) throws(StoreError) -> KeyWalk { try KeyWalk(pattern, in: engine, hasOverlays: false) }
 
     public func explain(_ path: Path, depth: UInt64) throws(StoreError) -> Explanation {
         try Explainer(engine: engine).explain(path, try state(path), depth: depth)
@@ -212,6 +217,17 @@ public final class PivotSpace: SpaceStore {
     // MARK: The writer's thread
 
     private func process(_ jobs: ArraySlice<Job>) {
+        var rest = jobs
+        while let index = rest.firstIndex(where: \.isStepOfItsOwn) {
+            commit(rest[..<index])
+            commit(rest[index...index])
+            rest = rest[(index + 1)...]
+        }
+        commit(rest)
+    }
+
+    private func commit(_ jobs: ArraySlice<Job>) {
+        guard !jobs.isEmpty else { return }
         var inputs: [PivotInput] = []
         var writeCompletions: [@Sendable (Result<Written, WriteFailure>) -> Void] = []
         var pushCompletions: [@Sendable (Result<PushOutcome, WriteFailure>) -> Void] = []
@@ -241,6 +257,10 @@ public final class PivotSpace: SpaceStore {
         var states = WorkingSet()
         states.reserveCapacity(paths.count)
         let reading = reading
+        for case .write(let request) in inputs {
+            guard case .deleteAll(let many) = request.action else { continue }
+            for (path, state) in zip(many, try reading.states(many)) { states.load(path, state) }
+        }
         for path in paths where !states.isLoaded(path) { states.load(path, try reading.state(path)) }
         return states
     }

@@ -155,8 +155,7 @@ public struct NodeServer {
     private func views(of inputs: [NodeInput]) -> [Path: PathState] {
         var views: [Path: PathState] = [:]
         for case .write(let request) in inputs {
-            guard let path = request.path else { continue }
-            views[path] = disk.overlays[path].map { $0.view } ?? disk.base.states[path]
+            for path in request.paths { views[path] = disk.overlays[path].map { $0.view } ?? disk.base.states[path] }
         }
         return views
     }
@@ -183,7 +182,7 @@ public struct NodeServer {
         var sequences: Set<UInt64> = []
         for input in inputs {
             switch input {
-            case .write(let request): if let path = request.path { paths.insert(path) }
+            case .write(let request): paths.formUnion(request.paths)
             case .page(let page):
                 for entry in page.entries {
                     let delta: IncomingDelta? =
