@@ -31,6 +31,9 @@ extension NodeCore {
         guard isAdmissible(page.checkpoint.checkpoint.epoch) else {
             return raise(.badPage(detail: "epoch \(page.checkpoint.checkpoint.epoch) after \(record.epoch)"), &step)
         }
+        guard page.checkpoint.checkpoint.isTimely else {
+            return raise(.badPage(detail: "the checkpoint's times are none that a pivot's clock can say"), &step)
+        }
         var work = PageWork(
             base: base, states: step.states.states, changes: step.baseChanges, clock: writer.clock,
             spoiledFrom: record.spoiledFrom)
@@ -86,6 +89,10 @@ extension NodeCore {
         guard header.space == base.space, head.sequence + 1 == header.firstSequence, head.headerHash == header.previous,
             work.base.coversObserved(of: header), entry.cap > work.base.greatestStamp
         else { return .wrong("an entry that does not extend its replica's head") }
+        // The pivot's time never goes back: what it allowed at an earlier commit of the page was no more.
+        guard entry.cap <= work.base.nextCap(pivotMilliseconds: page.checkpoint.checkpoint.pivotMilliseconds) else {
+            return .wrong("a cap that the checkpoint's time does not allow")
+        }
         guard delta.malformed.isEmpty,
             entry.refusals.allSatisfy({ $0.index < header.count && delta.operations[$0.index] == nil }),
             delta.operations.count(where: { $0 == nil }) == entry.refusals.count

@@ -55,6 +55,9 @@ extension NodeCore {
         guard isAdmissible(checkpoint.epoch), checkpoint.epoch != record.epoch || checkpoint.position >= base.position else {
             return raise(.badPage(detail: "a snapshot of \(checkpoint.cursor), before \(cursor)"), &step)
         }
+        guard checkpoint.isTimely, snapshot.greatestLiveStamp <= checkpoint.greatestStamp else {
+            return raise(.badPage(detail: "a snapshot with times that no pivot's clock can say"), &step)
+        }
         guard covers(snapshot, &step) else { return }
         let head = snapshot.base.versionVector[replica]
         let isOwnHead =

@@ -137,6 +137,8 @@ public struct NodeCore: Sendable {
         /// Paths that clients may see differently.
         var published: Set<Path> = []
         var answers: [NodeDirective] = []
+        /// Of writes whose clients have to find everything told when they are answered.
+        var lateAnswers: [NodeDirective] = []
         var effects: [NodeDirective] = []
 
         init(_ facts: NodeFacts) {
@@ -173,6 +175,7 @@ public struct NodeCore: Sendable {
         if step.installed != nil { outcome.directives.append(.replaced) }
         if !step.published.isEmpty { outcome.directives.append(.publish(paths: step.published.sorted())) }
         if step.checkpoint != nil { outcome.directives.append(.advanced(cursor)) }
+        outcome.directives += step.lateAnswers
         outcome.directives += step.effects
         return outcome
     }
@@ -195,10 +198,7 @@ public struct NodeCore: Sendable {
         do throws(WriteFailure) {
             guard record.isReady else { throw .notReady }
             try checkGrants(request)
-            let operations = try writer.compose(
-                request.action, state: request.path.flatMap { step.states.view($0) },
-                alreadyObserved: request.path.flatMap { step.states.overlay($0)?.observed } ?? [],
-                wallMilliseconds: now.wallMilliseconds, limits: base.records.settings.limits)
+            let operations = try compose(request, step.states, now)
             for operation in operations {
                 step.states.loadNew(operation.path)
                 var overlay =
@@ -212,22 +212,40 @@ public struct NodeCore: Sendable {
             }
             if let last = operations.last {
                 let written = Written(path: last.path, stamp: last.stamp)
-                step.answers.append(.answerWrite(token: request.token, .success(written)))
+                let answer = NodeDirective.answerWrite(token: request.token, .success(written))
+                if case .deleteAll = request.action { step.lateAnswers.append(answer) } else { step.answers.append(answer) }
             }
         } catch {
             step.answers.append(.answerWrite(token: request.token, .failure(error)))
         }
     }
 
+    private mutating func compose(
+        _ request: WriteRequest, _ states: NodeWorkingSet, _ now: Now
+    ) throws(WriteFailure) -> [PendingOperation] {
+        if case .deleteAll(let paths) = request.action {
+            return try writer.deleteAll(paths, wallMilliseconds: now.wallMilliseconds) {
+                (states.view($0), states.overlay($0)?.observed ?? [])
+            }
+        }
+        return try writer.compose(
+            request.action, state: request.path.flatMap { states.view($0) },
+            alreadyObserved: request.path.flatMap { states.overlay($0)?.observed } ?? [],
+            wallMilliseconds: now.wallMilliseconds, limits: base.records.settings.limits)
+    }
+
     private func checkGrants(_ request: WriteRequest) throws(WriteFailure) {
-        let path: Path
         switch request.action {
         case .record: throw .forbidden
-        case .set(let target, _), .patch(let target, _, _), .delete(let target): path = target
+        case .set(let path, _), .patch(let path, _, _), .delete(let path): try checkGrant(path)
+        case .deleteAll(let paths): for path in paths { try checkGrant(path) }
         case .push(let base, _):
             guard let example = Path("\(base)/0") else { throw .tooLongPath }
-            path = example
+            try checkGrant(example)
         }
+    }
+
+    private func checkGrant(_ path: Path) throws(WriteFailure) {
         guard base.records.contains(path) else { throw .outsideSpace }
         guard base.records.mayWrite(signer.author, path) else { throw .forbidden }
     }

@@ -145,6 +145,8 @@ public struct PivotCore: Sendable {
         var changes = BaseChanges()
         var entries: [AppendedEntry] = []
         var answers: [PivotDirective] = []
+        /// Of writes whose clients have to find everything told when they are answered.
+        var lateAnswers: [PivotDirective] = []
     }
 
     private mutating func finish(
@@ -164,7 +166,7 @@ public struct PivotCore: Sendable {
         commit.checkpoint = checkpoint
         return Step(
             commit: PivotCommit(base: commit, record: record, openedEpoch: openedEpoch),
-            directives: step.answers + [.publish(checkpoint, paths: commit.states.map(\.path))])
+            directives: step.answers + [.publish(checkpoint, paths: commit.states.map(\.path))] + step.lateAnswers)
     }
 
     private mutating func openEpoch(
@@ -193,25 +195,32 @@ public struct PivotCore: Sendable {
                 clock: HybridClock(last: record.clock), primitives)
         writer.clock.observe(record.clock)
         var operations: [PendingOperation] = []
-        var accepted: [(token: UInt64, written: Written)] = []
+        var accepted: [(request: WriteRequest, written: Written)] = []
         // What later writes of this step see where a path comes again, which is rare; the real effects carry hashes, which
         // exist once the delta is sealed.
-        let paths = requests.compactMap(\.path)
+        var paths = requests.compactMap(\.path)
+        for case .deleteAll(let many) in requests.lazy.map(\.action) { paths += many }
         var view = Set(paths).count < paths.count ? step.states : nil
         for request in requests {
             do throws(WriteFailure) {
                 try checkScope(request)
                 guard base.hasCaps else { throw .clockExhausted }
-                let composed = try writer.compose(
-                    request.action, state: request.path.flatMap { (view ?? step.states)[$0] },
-                    wallMilliseconds: wallMilliseconds, limits: base.records.settings.limits)
+                let composed: [PendingOperation]
+                if case .deleteAll(let many) = request.action {
+                    let states = view ?? step.states
+                    composed = try writer.deleteAll(many, wallMilliseconds: wallMilliseconds) { (states[$0], []) }
+                } else {
+                    composed = try writer.compose(
+                        request.action, state: request.path.flatMap { (view ?? step.states)[$0] },
+                        wallMilliseconds: wallMilliseconds, limits: base.records.settings.limits)
+                }
                 if let last = composed.last {
                     // Only a pushed path is not loaded: it is new.
-                    if request.path == nil {
+                    if case .push = request.action {
                         step.states.load(last.path, nil)
                         view?.load(last.path, nil)
                     }
-                    accepted.append((request.token, Written(path: last.path, stamp: last.stamp)))
+                    accepted.append((request, Written(path: last.path, stamp: last.stamp)))
                 }
                 operations += composed
                 for operation in composed {
@@ -223,7 +232,10 @@ public struct PivotCore: Sendable {
         }
         self.writer = writer
         seal(operations, by: writer.replica, &step)
-        for (token, written) in accepted { step.answers.append(.answerWrite(token: token, .success(written))) }
+        for (request, written) in accepted {
+            let answer = PivotDirective.answerWrite(token: request.token, .success(written))
+            if case .deleteAll = request.action { step.lateAnswers.append(answer) } else { step.answers.append(answer) }
+        }
     }
 
     private func checkScope(_ request: WriteRequest) throws(WriteFailure) {
@@ -231,6 +243,8 @@ public struct PivotCore: Sendable {
         case .record: return
         case .set(let path, _), .patch(let path, _, _), .delete(let path):
             guard base.records.contains(path) else { throw .outsideSpace }
+        case .deleteAll(let paths):
+            guard paths.allSatisfy(base.records.contains) else { throw .outsideSpace }
         case .push(let base, _):
             guard let example = Path("\(base)/0") else { throw .tooLongPath }
             guard self.base.records.contains(example) else { throw .outsideSpace }

@@ -11,15 +11,22 @@ public struct WriteRequest: Sendable {
         /// The value there is merged with this patch, valid JSON text.
         case patch(Path, patch: [UInt8], rule: JSONMerge.Rule = .objects)
         case delete(Path)
+        /// Whatever can be seen at these paths goes, in one commit; what is gone already is left out.
+        case deleteAll([Path])
         /// One of the space's own records; only the pivot's own code asks for it.
         case record(Path, value: [UInt8])
 
-        /// The path whose state must be loaded; nil for a push, whose path does not exist yet.
+        /// The path whose state must be loaded; nil for a push, whose path does not exist yet, and where there are many.
         public var path: Path? {
             switch self {
             case .set(let path, _), .patch(let path, _, _), .delete(let path), .record(let path, _): path
-            case .push: nil
+            case .push, .deleteAll: nil
             }
+        }
+
+        /// All paths whose states must be loaded.
+        public var paths: [Path] {
+            if case .deleteAll(let paths) = self { paths } else { path.map { [$0] } ?? [] }
         }
     }
 
@@ -33,6 +40,7 @@ public struct WriteRequest: Sendable {
     }
 
     public var path: Path? { action.path }
+    public var paths: [Path] { action.paths }
 }
 
 /// What became of a write.
@@ -132,7 +140,28 @@ struct Writer: Sendable {
         case .delete(let path):
             guard state?.visible != nil else { throw .notFound }
             return delete(path, state, alreadyObserved, wallMilliseconds)
+        case .deleteAll: preconditionFailure("many paths have many states")
         }
+    }
+
+    /// The operations that delete what can be seen at many paths; none is left over where they cannot all be made.
+    ///
+    /// - Parameter state: what a path holds now, as clients see it, and what own pending operations on it observed.
+    mutating func deleteAll(
+        _ paths: [Path], wallMilliseconds: UInt64, _ state: (Path) -> (PathState?, alreadyObserved: [Dot])
+    ) throws(WriteFailure) -> [PendingOperation] {
+        var writer = self
+        var operations: [PendingOperation] = []
+        operations.reserveCapacity(paths.count)
+        for path in paths {
+            let (state, alreadyObserved) = state(path)
+            guard state?.visible != nil else { continue }
+            guard writer.clock.last < .greatest else { throw .clockExhausted }
+            operations += writer.delete(path, state, alreadyObserved, wallMilliseconds)
+        }
+        guard !operations.isEmpty else { throw .notFound }
+        self = writer
+        return operations
     }
 
     private mutating func write(

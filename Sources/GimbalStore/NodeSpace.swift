@@ -66,8 +66,10 @@ public final class NodeSpace: SpaceStore {
         case write(WriteRequest.Action, @Sendable (Result<Written, WriteFailure>) -> Void)
         case input(NodeInput, @Sendable () -> Void)
 
+        /// What concerns everything pending, and what is a whole commit already.
         var isStepOfItsOwn: Bool {
             switch self {
+            case .write(.deleteAll, _): true
             case .write: false
             case .input(let input, _): input.isStepOfItsOwn
             }
@@ -142,6 +144,8 @@ public final class NodeSpace: SpaceStore {
     ) throws(StoreError) {
         try reading.scanKeys(pattern, after: after, visit)
     }
+
+    public func walk(_ pattern: Pattern) throws(StoreError) -> KeyWalk { try KeyWalk(pattern, in: engine, hasOverlays: true) }
 
     public func explain(_ path: Path, depth: UInt64) throws(StoreError) -> Explanation {
         try Explainer(engine: engine).explain(path, try state(path), depth: depth)

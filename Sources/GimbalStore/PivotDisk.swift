@@ -31,7 +31,10 @@ struct PivotDisk: MachineDisk, Sendable {
 
     mutating func facts(for needs: PivotNeeds) throws(StoreError) -> PivotFacts {
         var states = WorkingSet()
-        states.reserveCapacity(needs.paths.count)
+        states.reserveCapacity(needs.paths.count + needs.leavingPaths.count)
+        if !needs.leavingPaths.isEmpty {
+            for (path, state) in zip(needs.leavingPaths, try reading.states(needs.leavingPaths)) { states.load(path, state) }
+        }
         for path in needs.paths where !states.isLoaded(path) { states.load(path, try reading.state(path)) }
         var facts = PivotFacts(states: states, horizon: retention.horizon)
         for position in needs.positions where facts.checkpoints[position] == nil {

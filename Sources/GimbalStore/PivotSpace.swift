@@ -44,6 +44,9 @@ public final class PivotSpace: SpaceStore {
     enum Job: Sendable {
         case write(WriteRequest.Action, @Sendable (Result<Written, WriteFailure>) -> Void)
         case push(PivotPush, @Sendable (Result<PushOutcome, WriteFailure>) -> Void)
+
+        /// What is a whole commit already.
+        var isStepOfItsOwn: Bool { if case .write(.deleteAll, _) = self { true } else { false } }
     }
 
     /// Opens the space in its storage, founding it there if it is empty.
@@ -104,6 +107,8 @@ public final class PivotSpace: SpaceStore {
     ) throws(StoreError) {
         try reading.scanKeys(pattern, after: after, visit)
     }
+
+    public func walk(_ pattern: Pattern) throws(StoreError) -> KeyWalk { try KeyWalk(pattern, in: engine, hasOverlays: false) }
 
     public func explain(_ path: Path, depth: UInt64) throws(StoreError) -> Explanation {
         try Explainer(engine: engine).explain(path, try state(path), depth: depth)
@@ -215,6 +220,17 @@ public final class PivotSpace: SpaceStore {
     // MARK: The writer's thread
 
     private func process(_ jobs: ArraySlice<Job>) {
+        var rest = jobs
+        while let index = rest.firstIndex(where: \.isStepOfItsOwn) {
+            commit(rest[..<index])
+            commit(rest[index...index])
+            rest = rest[(index + 1)...]
+        }
+        commit(rest)
+    }
+
+    private func commit(_ jobs: ArraySlice<Job>) {
+        guard !jobs.isEmpty else { return }
         var inputs: [PivotInput] = []
         var writeCompletions: [@Sendable (Result<Written, WriteFailure>) -> Void] = []
         var pushCompletions: [@Sendable (Result<PushOutcome, WriteFailure>) -> Void] = []

@@ -29,6 +29,9 @@ public protocol SpaceStore: AnyObject, Sendable {
         _ pattern: Pattern, after: Path?, _ visit: (_ path: Path, _ created: HybridTimestamp) -> Bool
     ) throws(StoreError)
 
+    /// The keys that match and show something now, to be read some at a time while others write.
+    func walk(_ pattern: Pattern) throws(StoreError) -> KeyWalk
+
     /// Why a path shows what it shows, searching the last `depth` entries of the log: for a person's question, not for reads.
     func explain(_ path: Path, depth: UInt64) throws(StoreError) -> Explanation
 

@@ -9,6 +9,8 @@ export PYTHONDONTWRITEBYTECODE=1
 "$python" "$here/check_readers.py" "$1"
 "$python" "$here/check_hostile_nodes.py" "$1"
 "$python" "$here/check_hostile_pivots.py" "$1"
+"$python" "$here/check_lying_pivots.py" "$1"
+"$python" "$here/check_deletes.py" "$1"
 "$python" "$here/check_metrics.py" "$1"
 "$python" "$here/check_browsers.py" "$1"
 "$python" "$here/check_limits.py" "$1"

@@ -81,9 +81,11 @@ struct KeyAnswer: Sendable {
 /// Answers requests on single keys, the same for the lean path and for Hummingbird's routes.
 struct KeyService: Sendable {
     let host: SpaceHost
+    let hub: SubscriptionHub
     /// How long a read waits for its pivot.
     let readDeadline: TimeAmount
     let ahead = ListAhead()
+    let deletions = Turnstile()
 
     static let maximumBodyBytes = Limits.hardMaximumValueBytes
     /// Up to here a body costs less than the questions whether it may be so large and who shall look at it.

@@ -235,7 +235,12 @@ final class ReplicationClient: Service {
 
     private func watchPivot() async {
         while !Task.isCancelled {
-            _ = try? await connection.place(timeout: .seconds(5))
+            do {
+                _ = try await connection.place(timeout: .seconds(5))
+            } catch {
+                // One that is merely away shows by its stream.
+                if case PivotError.untrusted = error, let fault = NodeFault(error) { show(fault) }
+            }
             try? await Task.sleep(for: Self.watchPause)
         }
     }

@@ -58,7 +58,7 @@ struct HTTPService: Service {
         InsightRoutes(host: host, spaces: spaces).add(to: router)
         MemberRoutes(spaces: spaces, isOperator: isOperator, logger: logger).add(to: router)
         ImportRoutes(spaces: spaces).add(to: router)
-        let keys = KeyService(host: host, readDeadline: options.readDeadline)
+        let keys = KeyService(host: host, hub: hub, readDeadline: options.readDeadline)
         let explorer = ExplorerRoutes(options: options, host: host, hub: hub, spaces: spaces)
         ClientRoutes(keys: keys, explorer: explorer, spaces: spaces, bodies: rules.bodies).add(to: router)
         return Application(

@@ -51,7 +51,7 @@ final class ServerAssembly: Sendable {
         }
         spaces = ServedSpaces(opened.spaces, local: local.served)
         hub = SubscriptionHub(host: host, logger: logger)
-        keys = KeyService(host: host, readDeadline: options.readDeadline)
+        keys = KeyService(host: host, hub: hub, readDeadline: options.readDeadline)
         let service = HTTPService(
             options: options, host: host, hub: hub, folder: folder, logger: logger, spaces: spaces,
             onListening: { address in

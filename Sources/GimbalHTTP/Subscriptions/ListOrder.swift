@@ -49,10 +49,19 @@ struct ListOrder: Sendable {
     mutating func remove(_ key: KeyPlace) -> Int? {
         guard let (chunk, offset) = find(key) else { return nil }
         let index = start(of: chunk) + offset
+        remove(chunk, offset)
+        return index
+    }
+
+    /// The same for one whose index nobody asks for.
+    mutating func discard(_ key: KeyPlace) {
+        if let (chunk, offset) = find(key) { remove(chunk, offset) }
+    }
+
+    private mutating func remove(_ chunk: Int, _ offset: Int) {
         chunks[chunk].remove(at: offset)
         if chunks[chunk].isEmpty { chunks.remove(at: chunk) }
         count -= 1
-        return index
     }
 
     private func find(_ key: KeyPlace) -> (chunk: Int, offset: Int)? {

@@ -77,7 +77,7 @@ final class WebSocketHandler: ChannelInboundHandler, Subscriber {
     }
 
     private func tick() {
-        let nanoseconds = UInt64(max(0, Date().timeIntervalSince1970) * 1_000_000_000)
+        let nanoseconds = Date().unixNanoseconds
         // A clock that waits in a queue is no clock.
         guard context?.channel.isWritable == true else { return }
         send(ServerFrame.make(.binary, ByteBuffer(string: String(nanoseconds))))

@@ -114,7 +114,8 @@ extension NodeCore {
         var needs = NodeNeeds()
         for input in inputs {
             switch input {
-            case .write(let request): if let path = request.path { needs.paths.insert(path) }
+            case .write(let request):
+                if let path = request.path { needs.paths.insert(path) } else { needs.paths.formUnion(request.paths) }
             case .page(let page): need(page, &needs)
             case .seal: needs.outbox = .unsealed(from: sealedThrough + 1)
             case .reissue:

@@ -88,7 +88,7 @@ enum CommitRecord {
     ) throws(WireError) -> (firstSequence: UInt64, headerHash: Digest, position: UInt64) {
         var reader = CBORReader(bytes)
         try reader.array(of: 3)
-        return (try reader.unsigned(), try reader.fixed(Digest.self), try reader.unsigned())
+        return (try reader.ordinal(), try reader.fixed(Digest.self), try reader.ordinal())
     }
 
     private static func encode(_ frontier: MerkleTree.Frontier, _ base: SpaceBase) -> [UInt8] {
@@ -115,7 +115,7 @@ enum CommitRecord {
         var reader = CBORReader(bytes)
         try reader.array(of: 3)
         let link = SealedLink(
-            firstSequence: first, lastSequence: try reader.unsigned(), headerHash: try reader.fixed(Digest.self))
+            firstSequence: first, lastSequence: try reader.ordinal(), headerHash: try reader.fixed(Digest.self))
         return (link, try SealedDelta(from: &reader))
     }
 
@@ -152,9 +152,9 @@ enum CommitRecord {
         var reader = CBORReader(bytes)
         try reader.array(of: 8)
         var record = NodeRecord(
-            incarnation: try reader.unsigned(), nextSequence: try reader.unsigned(), clock: try reader.stamp(),
-            epoch: Epoch(number: try reader.unsigned(), random: try reader.unsigned()), isReady: try reader.bool(),
-            spoiledFrom: try reader.unsigned())
+            incarnation: try reader.unsigned(), nextSequence: try reader.ordinal(), clock: try reader.stamp(),
+            epoch: Epoch(number: try reader.ordinal(), random: try reader.unsigned()), isReady: try reader.bool(),
+            spoiledFrom: try reader.ordinal())
         record.checkpoint = reader.takeNull() ? nil : try SignedPayload(from: &reader)
         try reader.expectEnd()
         return record

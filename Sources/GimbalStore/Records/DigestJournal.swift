@@ -50,7 +50,7 @@ struct DigestJournal: Sendable {
             if let whole = stored[0] {
                 var reader = CBORReader(whole)
                 try reader.array(of: 2)
-                journal.count = try reader.unsigned()
+                journal.count = try reader.ordinal()
                 guard digest.restoreAll(from: try reader.byteString()) else { throw WireError(.truncated) }
             }
             var changes: [UInt64: CBORReader] = [:]
@@ -58,7 +58,7 @@ struct DigestJournal: Sendable {
             for record in stored.dropFirst().compactMap({ $0 }) {
                 var reader = CBORReader(record)
                 let items = try reader.arrayCount(upTo: 1 + StateDigest.bucketCount * 2, "buckets")
-                let count = try reader.unsigned()
+                let count = try reader.ordinal()
                 guard count > journal.count else { continue }
                 changes[count] = reader
                 itemCounts[count] = items / 2

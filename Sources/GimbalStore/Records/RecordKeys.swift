@@ -24,6 +24,13 @@ enum RecordKey {
         bytes.suffix(8).reduce(0) { $0 << 8 | UInt64($1) }
     }
 
+    /// The number at the end of a key that this program may not have written itself.
+    static func ordinal(from bytes: some Collection<UInt8>) throws(WireError) -> UInt64 {
+        let number = number(from: bytes)
+        guard number < Limits.ordinalLimit else { throw WireError(.tooLarge, at: 0, "a number in a key: below 2^62") }
+        return number
+    }
+
     static func replica(_ replica: ReplicaID) -> [UInt8] { replica.author.bytes + number(replica.incarnation) }
 
     static func replica(from bytes: some Collection<UInt8>) -> ReplicaID? {

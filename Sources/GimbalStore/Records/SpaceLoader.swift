@@ -74,7 +74,7 @@ struct SpaceLoader {
     /// The dot in a key.
     static func dot(_ key: [UInt8]) throws(WireError) -> Dot {
         guard let replica = RecordKey.replica(from: key.prefix(40)), key.count == 48 else { throw WireError(.truncated) }
-        return Dot(replica: replica, sequence: RecordKey.number(from: key))
+        return Dot(replica: replica, sequence: try RecordKey.ordinal(from: key))
     }
 
     /// The last link of each replica's chain is its head.
@@ -85,8 +85,9 @@ struct SpaceLoader {
             guard let replica = RecordKey.replica(from: key.prefix(40)), key.count == 48 else {
                 throw .damaged(record: "chain", WireError(.truncated))
             }
-            let link = try decoding("chain of \(replica)") { () throws(WireError) in try CommitRecord.decodeLink(value) }
-            heads[replica] = Head(sequence: RecordKey.number(from: key), headerHash: link.headerHash)
+            heads[replica] = try decoding("chain of \(replica)") { () throws(WireError) in
+                Head(sequence: try RecordKey.ordinal(from: key), headerHash: try CommitRecord.decodeLink(value).headerHash)
+            }
             upper = RecordKey.replica(replica)
         }
         return VersionVector(heads: heads)
@@ -107,12 +108,12 @@ struct SpaceLoader {
         return try decoding("log frontier") { () throws(WireError) in
             var reader = CBORReader(bytes)
             try reader.array(of: 4)
-            let firstPosition = try reader.unsigned()
+            let firstPosition = try reader.ordinal()
             let greatestStamp = try reader.stamp()
-            let count = try reader.unsigned()
+            let count = try reader.ordinal()
             var subtrees: [Digest] = []
             for _ in 0..<(try reader.arrayCount(upTo: 64, "subtrees")) { subtrees.append(try reader.fixed(Digest.self)) }
-            guard let frontier = MerkleTree.Frontier(count: count, subtrees: subtrees) else {
+            guard firstPosition > 0, let frontier = MerkleTree.Frontier(count: count, subtrees: subtrees) else {
                 throw WireError(.inconsistent)
             }
             return (firstPosition, greatestStamp, frontier)
@@ -135,14 +136,14 @@ struct SpaceLoader {
             (record.clock, record.pivotMilliseconds) = try decoding("pivot record") { () throws(WireError) in
                 var reader = CBORReader(bytes)
                 try reader.array(of: 2)
-                return (try reader.stamp(), try reader.unsigned())
+                return (try reader.stamp(), try reader.ordinal())
             }
         }
         try scan(RecordKey.epochPrefix, "epochs") { key, value throws(WireError) in
             var reader = CBORReader(value)
             try reader.array(of: 2)
-            let epoch = Epoch(number: RecordKey.number(from: key), random: try reader.unsigned())
-            record.epochs.append(.init(epoch: epoch, firstPosition: try reader.unsigned()))
+            let epoch = Epoch(number: try RecordKey.ordinal(from: key), random: try reader.unsigned())
+            record.epochs.append(.init(epoch: epoch, firstPosition: try reader.ordinal()))
         }
         return record
     }
@@ -156,7 +157,7 @@ struct SpaceLoader {
     func sealedLinks() throws(StoreError) -> [SealedLink] {
         var links: [SealedLink] = []
         try scan([], in: .sealed, "sealed outbox") { key, value throws(WireError) in
-            links.append(try CommitRecord.decodeSealed(value, first: RecordKey.number(from: key)).0)
+            links.append(try CommitRecord.decodeSealed(value, first: RecordKey.ordinal(from: key)).0)
         }
         return links
     }

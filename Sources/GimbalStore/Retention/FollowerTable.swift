@@ -28,7 +28,7 @@ final class FollowerTable: Sendable {
             guard let author = AuthorID(key.dropFirst(prefix.count)) else { throw WireError(.truncated) }
             var reader = CBORReader(value)
             try reader.array(of: 2)
-            stored[author] = Follower(position: try reader.unsigned(), heardMilliseconds: try reader.unsigned())
+            stored[author] = Follower(position: try reader.ordinal(), heardMilliseconds: try reader.ordinal())
             return true
         }
         state.withLock { $0.followers = stored }

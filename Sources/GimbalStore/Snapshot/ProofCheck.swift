@@ -170,8 +170,8 @@ public struct ProofStatus: Hashable, Sendable {
     init(decoding bytes: [UInt8]) throws(WireError) {
         var reader = CBORReader(bytes)
         try reader.array(of: 3)
-        through = try reader.unsigned()
-        entries = try reader.unsigned()
+        through = try reader.ordinal()
+        entries = try reader.ordinal()
         if reader.takeNull() {
             state = .pending
         } else {

@@ -158,8 +158,7 @@ public struct NodeServer {
     private func views(of inputs: [NodeInput]) -> [Path: PathState] {
         var views: [Path: PathState] = [:]
         for case .write(let request) in inputs {
-            guard let path = request.path else { continue }
-            views[path] = disk.overlays[path].map { $0.view } ?? disk.base.states[path]
+            for path in request.paths { views[path] = disk.overlays[path].map { $0.view } ?? disk.base.states[path] }
         }
         return views
     }
