@@ -141,7 +141,7 @@ if !coreOnly {
         program(
             "gimbal",
             [
-                "GimbalCRDT", "GimbalWire", "GimbalSigning", "GimbalStore", "GimbalHTTP",
+                "GimbalClient", "GimbalCRDT", "GimbalWire", "GimbalSigning", "GimbalStore", "GimbalHTTP",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
