@@ -152,7 +152,7 @@ struct NodeWriter: Sendable {
             case .snapshot(_, let operations):
                 paths.formUnion(operations.map(\.path))
                 paths.formUnion(try overlayPaths())
-            case .joined, .seal, .pushAnswered, .pushFailed, .pushInterrupted, .retryPush, .investigate: break
+            case .joined, .seal, .pushAnswered, .pushFailed, .pushInterrupted, .pushBlocked, .retryPush, .investigate: break
             }
         }
         let own = try pending(sequences)

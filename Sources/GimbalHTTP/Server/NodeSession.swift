@@ -23,7 +23,7 @@ final class NodeSession: Service {
     private let host: SpaceHost
     private let http: HTTPClient
     private let address: @Sendable () -> String
-    private let options: SpaceOptions
+    private let copies: FollowedCopies
     private let logger: Logger
     private let opened: Mutex<NodeSpace?>
     private let client = Mutex<ReplicationClient?>(nil)
@@ -42,27 +42,36 @@ final class NodeSession: Service {
         self.folder = folder
         self.host = host
         self.http = http
-        self.options = options
         self.address = address
         self.logger = logger
-        signer = try folder.key("node").key
-        let link = try SpaceLink.read(folder)
-        folder.removeFollowedSpaces(except: link?.folder)
-        if let link, let space = link.spaceID {
-            let node = try Self.open(space, link.folder, folder, signer, options)
+        copies = FollowedCopies(in: folder, options: options)
+        let settled = try copies.settle(pivotURL: plan.pivotURL, wanted: plan.space)
+        if let link = settled.link, let space = link.spaceID {
+            let (node, signer) = try copies.open(link.folder, of: space)
+            self.signer = signer
             opened = Mutex(node)
+            tell(settled, link)
             let freshness = connected(node)
             host.update(name) { ($0.store, $0.freshness) = (node, freshness) }
         } else {
+            signer = try folder.key("node").key
             opened = Mutex(nil)
         }
     }
 
-    private static func open(
-        _ space: SpaceID, _ name: String, _ folder: DataFolder, _ signer: SigningKey, _ options: SpaceOptions
-    ) throws -> NodeSpace {
-        try NodeSpace(
-            space: space, engine: try folder.openSpace(name, options: options.storage), signer: signer, options: options)
+    /// What an operator should know of a folder that is not as the last process left it.
+    private func tell(_ settled: FollowedCopies.Settled, _ link: SpaceLink) {
+        let facts: Logger.Metadata = ["space": "\(link.space)", "copy": "spaces/\(link.folder)"]
+        if settled.isAdopted { logger.warning("replication.json was not of the copy that is here: it is now", metadata: facts) }
+        if settled.isCopyMissing { logger.error("the copy of the space is gone: it is fetched anew", metadata: facts) }
+        for name in settled.leftAlone {
+            logger.warning("a copy that is not followed is left alone", metadata: ["copy": "spaces/\(name)"])
+        }
+        if let node, node.replica.author != signer.author {
+            logger.warning(
+                "another key than before: what waits is written again under it",
+                metadata: ["before": "\(node.replica.author)", "author": "\(signer.author)"])
+        }
     }
 
     var node: NodeSpace? { opened.withLock { $0 } }
@@ -170,33 +179,43 @@ final class NodeSession: Service {
         guard joined.verdict == .accepted else {
             throw PivotError.refused(joined.verdict, detail: joined.detail)
         }
-        if let link { try await leave(link) }
-        try follow(found)
+        let letters = if let link { try await leave(link) } else { [DeadLetter]() }
+        try follow(found, keeping: letters)
         return found
     }
 
     /// Everything of the old space is put into a rescue bundle; from here on nothing of it is served.
-    private func leave(_ link: SpaceLink) async throws {
-        guard let node else { return }
+    ///
+    /// - Returns: what its pivot refused and nobody has seen yet.
+    private func leave(_ link: SpaceLink) async throws -> [DeadLetter] {
+        guard let node else { return [] }
         host.update(name) { space in
             (space.store, space.freshness) = (AbsentSpace(.awaited), nil)
         }
         try await node.sealOutbox()
         let name = "\(link.space.prefix(16))-\(Int(Date().timeIntervalSince1970 * 1000)).bundle"
         try await RescueBundle.write(node, to: "\(folder.path)/rescue/\(name)")
+        let letters = try node.deadLetters()
+        try RescueBundle.write(letters, beside: "\(folder.path)/rescue/\(name)")
         logger.notice("pivot change: the old space is kept in a rescue bundle", metadata: ["file": "rescue/\(name)"])
         node.close()
         opened.withLock { $0 = nil }
+        return letters
     }
 
     /// The one step in which the folder changes its space.
-    private func follow(_ space: SpaceID) throws {
-        let database = DataFolder.followedName(space, random: SodiumPrimitives().randomWord())
-        let node = try Self.open(space, database, folder, signer, options)
-        try SpaceLink(space: space, pivotURL: plan.pivotURL, folder: database, wanted: plan.space).write(folder)
+    private func follow(_ space: SpaceID, keeping letters: [DeadLetter]) throws {
+        let database = try copies.begin(space)
+        let (node, _) = try copies.open(database, of: space)
+        do {
+            try node.keep(letters)
+            try copies.follow(SpaceLink(space: space, pivotURL: plan.pivotURL, folder: database, wanted: plan.space))
+        } catch {
+            node.close()
+            throw error
+        }
         opened.withLock { $0 = node }
         openListener.withLock { $0 }(node)
-        folder.removeFollowedSpaces(except: database)
         logger.notice("following a space", metadata: ["space": "\(space)", "url": "\(plan.pivotURL)"])
     }
 }

@@ -17,10 +17,12 @@ struct OperatorRoutes: Sendable {
     }
 
     let spaces: ServedSpaces
+    /// On whose disk bundles are put together.
+    let folder: DataFolder
 
     func add<Context: RequestContext>(to router: Router<Context>) {
         router.get("/_gimbal/status") { request, _ in try status(request) }
-        router.get("/_gimbal/export") { request, _ in try export(request) }
+        router.get("/_gimbal/export") { request, _ in try await export(request) }
     }
 
     /// How a process stands that holds several spaces.
@@ -166,17 +168,21 @@ struct OperatorRoutes: Sendable {
     }
 
     /// A bundle of the paths that match `pattern` (may be given several times; none: everything).
-    private func export(_ request: Request) throws -> Response {
+    private func export(_ request: Request) async throws -> Response {
         let patterns = request.uri.queryParameters.getAll("pattern").map { text in Pattern(String(text)) }
         guard !patterns.contains(nil) else { return refusal(.badRequest, "bad-pattern", "a pattern such as things/* expected") }
         let wanted = patterns.isEmpty ? [Pattern.everything] : patterns.compactMap { $0 }
         guard let export = try makeExport(try space(for: wanted, request)) else {
             return refusal(.serviceUnavailable, "not-ready", "nothing to export yet")
         }
+        // It is whole before anything is answered: what fails is said, and the reader's speed concerns nobody else.
+        let file = try TemporaryFile(in: folder)
+        try await file.fill { sink in try export.write(wanted, to: sink) }
         return Response(
             status: .ok, headers: [.contentType: "application/vnd.gimbal.bundle"],
             body: ResponseBody { writer in
-                try await BundleStream.write(export, wanted) { try await writer.write(ByteBuffer(bytes: $0)) }
+                let read = file.reader(of: 1 << 18)
+                while let piece = try read() { try await writer.write(ByteBuffer(bytes: piece)) }
                 try await writer.finish(nil)
             })
     }
