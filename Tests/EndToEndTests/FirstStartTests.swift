@@ -1,4 +1,6 @@
 import Foundation
+import NIOHTTP1
+import TestFiles
 import Testing
 
 /// A first start that is cut off, at any point, leaves a folder that starts.
@@ -14,7 +16,7 @@ struct FirstStartTests {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: Self.strace)
         process.arguments =
-            ["-f", "-qq", "-o", "/dev/null", "-e", "trace=\(call)", "-e", "inject=\(call):signal=KILL:when=\(count)"]
+            ["-D", "-f", "-qq", "-o", "/dev/null", "-e", "trace=\(call)", "-e", "inject=\(call):signal=KILL:when=\(count)"]
             + [try Binaries.url(program).path, "--listen", "127.0.0.1:0"] + arguments
         let output = Pipe()
         process.standardOutput = output
@@ -22,8 +24,8 @@ struct FirstStartTests {
         try process.run()
         let line = try output.fileHandleForReading.read(upToCount: 1)
         let isKilled = line?.isEmpty ?? true
-        // strace passes it on to what it traces.
-        process.terminate()
+        // With -D the program is the child, and strace watches from aside.
+        kill(process.processIdentifier, SIGKILL)
         process.waitUntilExit()
         return isKilled
     }
@@ -31,13 +33,16 @@ struct FirstStartTests {
     @Test(
         "a first start that is killed before any step on its files can be done again",
         .enabled(if: hasStrace, "strace is not installed"),
-        arguments: ["pivot", "node"], ["mkdir", "rename", "link", "fsync"])
-    func cutOff(program: String, call: String) async throws {
+        arguments: [
+            ("pivot", "mkdir", 1), ("pivot", "rename", 1), ("pivot", "link", 1), ("pivot", "fsync", 3), ("node", "rename", 1),
+            ("node", "fsync", 4),
+        ])
+    func cutOff(program: String, call: String, stride: Int) async throws {
         let fleet = try await Fleet(nodes: 0)
         let more = program == "node" ? ["--pivot", fleet.pivot.url] : []
         var count = 0
         while true {
-            count += 1
+            count += stride
             let folder = "\(fleet.folder)/\(call)-\(count)"
             guard try run(program, ["--data", folder] + more, killedBefore: call, count) else { break }
             let server = Server(program, name: "\(program) after \(call) \(count)", folder: folder, arguments: more)
@@ -49,7 +54,7 @@ struct FirstStartTests {
             let left = try FileManager.default.subpathsOfDirectory(atPath: folder).filter { $0.hasSuffix(".new") }
             #expect(left.isEmpty)
         }
-        #expect(count > 1)
+        #expect(count > stride)
     }
 
     @Test("what first starts of older versions left behind is completed or removed")
@@ -68,6 +73,27 @@ struct FirstStartTests {
             if program == "node" { try await eventually("the node serves") { await server.isReady() } }
             #expect(!FileManager.default.fileExists(atPath: "\(folder)/format.new"))
         }
+    }
+
+    @Test(
+        "a first start on a disk that is full says so, and goes on when there is room",
+        .enabled(if: TemporaryDisk.isAvailable, "\(TemporaryDisk.reason)"), arguments: [0, 4096, 16384])
+    func fullDisk(room: Int) async throws {
+        let disk = try TemporaryDisk(megabytes: 64)
+        try disk.fill(leaving: room)
+        let folder = "\(disk.path)/data"
+        let run = try Binaries.run("pivot", ["--data", folder])
+        #expect(run.status == 74)
+        let codes = ["data-not-writable", "key-not-writable", "storage-full"]
+        #expect(codes.contains { run.errors.contains("error [\($0)]: ") }, "\(run.errors)")
+        disk.empty()
+        let server = Server("pivot", name: "pivot", folder: folder, arguments: [])
+        // The harness writes beside the folder.
+        try await server.start()
+        try await server.set("things/a", "1")
+        #expect(try await server.send(.GET, "/things/a").status == 200)
+        server.kill()
+        withExtendedLifetime(disk) {}
     }
 
     @Test("two processes on one folder: the second is told so and changes nothing")

@@ -4,6 +4,8 @@ import GimbalReplication
 import GimbalSigning
 import GimbalStore
 import GimbalWire
+import HTTPTypes
+import Hummingbird
 
 /// What is kept of a space before a node leaves it.
 enum RescueBundle {
@@ -20,6 +22,15 @@ enum RescueBundle {
     static func write(_ letters: [DeadLetter], beside bundle: String) throws {
         guard !letters.isEmpty else { return }
         try DurableFile.write(JSONValue.array(letters.map(LetterJSON.value)).write(), to: "\(bundle).deadletters.json")
+    }
+}
+
+/// What an export or import is answered with that finds no room for its file.
+extension DurableFile.Failure: HTTPResponseError {
+    public var status: HTTPResponse.Status { .init(code: isFull ? 507 : 500) }
+
+    public func response(from request: Request, context: some RequestContext) throws -> Response {
+        refusal(status, isFull ? "storage-full" : "storage-failed", "a file in the data folder could not be written: \(reason)")
     }
 }
 
