@@ -148,7 +148,7 @@ if !coreOnly {
         program(
             "gimbal",
             [
-                "GimbalClient", "GimbalCRDT", "GimbalWire", "GimbalSigning",
+                "GimbalClient", "GimbalCRDT", "GimbalWire", "GimbalSigning", "GimbalStore",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),

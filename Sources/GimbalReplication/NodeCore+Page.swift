@@ -153,6 +153,7 @@ extension NodeCore {
             // A new life of the pivot: it may have lost what it answered for.
             receiptsExpectedBy = nil
             offeredThrough = 0
+            investigatedHead = nil
         }
         base = work.base
         writer.clock = work.clock

@@ -28,13 +28,15 @@ public struct NodeCore: Sendable {
     var readyTarget: Cursor?
     /// Own deltas are pulled with their bodies up to here, because they are in doubt.
     var investigation = Investigation.none
+    /// The head that the last investigation was about.
+    var investigatedHead: Head?
 
     enum PushState: Hashable, Sendable {
         case idle
         /// Sent from one sequence up to another, no answer yet; receipts had come up to a third.
         case inFlight(from: UInt64, through: UInt64, receiptsThrough: UInt64, Sent)
-        /// The shell was told to step with `.seal`.
-        case sealing
+        /// The shell was told to step with `.seal`; what is not sealed begins after this sequence.
+        case sealing(after: UInt64)
         /// Until a retry, a page or an investigation starts it again.
         case paused
     }
@@ -63,10 +65,12 @@ public struct NodeCore: Sendable {
         self.chain = chain
         self.signer = signer
         self.primitives = primitives
-        let replica = ReplicaID(author: signer.author, incarnation: record.incarnation)
+        let replica = ReplicaID(author: record.author ?? signer.author, incarnation: record.incarnation)
         writer = Writer(
             replica: replica, nextSequence: record.nextSequence, clock: HybridClock(last: record.clock), primitives)
         offeredThrough = base.versionVector[replica].sequence
+        // Another key signs now: what waits is written again under it, once the log has said what it took under the old one.
+        if replica.author != signer.author, !isSpoiled { self.record.spoiledFrom = record.nextSequence }
         // A crash came between the mark and the re-issue: nothing more is sealed under this incarnation.
         if isSpoiled { investigation = .asking }
     }
@@ -84,9 +88,12 @@ public struct NodeCore: Sendable {
     public var sealedThrough: UInt64 { chain.last?.lastSequence ?? receiptHead.sequence }
     /// Whether the log holds operations of another under dots of this outbox.
     public var isSpoiled: Bool { record.spoiledFrom > 0 }
+    /// Whether the incarnation is of a key that this node has no more.
+    var isOfAnotherKey: Bool { replica.author != signer.author }
     /// Operations whose receipt has not come. What the log holds under the names of spoiled ones is not their receipt.
     public var outboxCount: UInt64 {
-        let first = isSpoiled ? record.spoiledFrom : receiptHead.sequence + 1
+        let unacknowledged = receiptHead.sequence + 1
+        let first = isSpoiled ? min(record.spoiledFrom, unacknowledged) : unacknowledged
         return writer.nextSequence - min(first, writer.nextSequence)
     }
     /// Whether own deltas have to be pulled with their bodies.
@@ -108,6 +115,7 @@ public struct NodeCore: Sendable {
             case .pushAnswered(let answer, let number): if number == pushNumber { settle(answer, &step) }
             case .pushFailed(let number, let isTooLarge): if number == pushNumber { pushFailed(isTooLarge: isTooLarge) }
             case .pushInterrupted: push = .paused
+            case .pushBlocked(let fault): pause(fault, &step)
             case .retryPush: if push == .paused { push = .idle }
             case .investigate(let until): investigate(until, &step)
             case .reissue: reissue(facts.outbox, &step, using: &random)
@@ -135,6 +143,7 @@ public struct NodeCore: Sendable {
         var removedSealed: [UInt64] = []
         var deadLetters: [DeadLetter] = []
         var isRecordChanged = false
+        var isIncarnationNew = false
         /// Paths that pages touched and whose overlays are not replayed yet.
         var stale: Set<Path> = []
         /// Own operations that pages acknowledged since the last replay.
@@ -177,6 +186,7 @@ public struct NodeCore: Sendable {
             commit.addedSealed = step.addedSealed
             commit.removedSealed = step.removedSealed
             commit.deadLetters = step.deadLetters
+            commit.isIncarnationNew = step.isIncarnationNew
             outcome.commit = commit
         }
         if step.installed != nil { outcome.directives.append(.replaced) }

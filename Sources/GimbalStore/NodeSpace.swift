@@ -89,12 +89,17 @@ public final class NodeSpace: SpaceStore {
         var random = SodiumRandom()
         let (base, stored) = try loader.base(space)
         var journal = stored
+        let storedRecord = try loader.nodeRecord()
+        var record = storedRecord ?? NodeRecord(incarnation: random.next())
+        record.author = try loader.author(of: record) ?? signer.author
         let core = NodeCore(
-            base: base, record: try loader.nodeRecord() ?? NodeRecord(incarnation: random.next()),
-            chain: try loader.sealedLinks(), signer: signer, primitives: primitives)
-        if try loader.nodeRecord() == nil {
-            // The incarnation is on disk before the first dot of it can be.
-            let batch = CommitRecord.batch(NodeCommit(record: core.record), core.base, &journal)
+            base: base, record: record, chain: try loader.sealedLinks(), signer: signer, primitives: primitives)
+        let storedAuthor = try loader.storedAuthor()
+        if storedRecord == nil || storedAuthor == nil {
+            // The incarnation is on disk before the first dot of it can be, and whose it is.
+            var commit = NodeCommit(record: core.record)
+            commit.isIncarnationNew = true
+            let batch = CommitRecord.batch(commit, core.base, &journal)
             try storing { () throws(StorageError) in try engine.commit(batch) }
         }
         self.space = space
@@ -394,7 +399,7 @@ public final class NodeSpace: SpaceStore {
             let deltas = try stepper.withLock { stepper throws(StoreError) in try stepper.disk.sealedDeltas(firstSequences) }
             commandSink.yield(.push(PushRequest(cursor: cursor, deltas: deltas), number: number))
         } catch {
-            deliver(.pushInterrupted)
+            deliver(.pushBlocked(.local(code: error.code, detail: "the outbox cannot be read: \(error)")))
         }
     }
 }

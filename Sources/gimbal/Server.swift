@@ -2,6 +2,8 @@ import ArgumentParser
 import AsyncHTTPClient
 import Foundation
 import GimbalClient
+import GimbalSigning
+import GimbalStore
 import GimbalWire
 import NIOCore
 import NIOHTTP1
@@ -159,7 +161,13 @@ func reporting(_ body: () async throws -> Void) async throws {
     } catch let exit as ExitCode {
         throw exit
     } catch {
-        let failure = error as? CommandFailure ?? CommandFailure(code: "failed", sentence: "\(error)")
+        let code =
+            switch error {
+            case let error as KeyFile.Failure: error.code
+            case let error as DataFolder.Failure: error.code
+            default: "failed"
+            }
+        let failure = error as? CommandFailure ?? CommandFailure(code: code, sentence: "\(error)")
         FileHandle.standardError.write(Data("error [\(failure.code)]: \(failure.sentence)\n".utf8))
         throw ExitCode.failure
     }

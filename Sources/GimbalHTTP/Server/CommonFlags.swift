@@ -81,6 +81,7 @@ public enum ServerExit {
         case is SpaceClaims.Overlap: (SpaceClaims.Overlap.code, overlap)
         case let error as ListenAddress.Failure: (error.code, address)
         case let error as DataFolder.Failure: (error.code, data)
+        case is DurableFile.Failure: ("data-not-writable", data)
         case let error as LedSpace.Failure: (error.code, data)
         case let error as StoreError: (error.code, data)
         case let error as StorageError: (error.code, data)

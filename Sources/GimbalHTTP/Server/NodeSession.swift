@@ -27,7 +27,7 @@ final class NodeSession: Service {
     private let host: SpaceHost
     private let http: HTTPClient
     private let address: @Sendable () -> String
-    private let options: SpaceOptions
+    private let copies: FollowedCopies
     private let connectTimeout: TimeAmount
     private let logger: Logger
     private let opened: Mutex<NodeSpace?>
@@ -53,16 +53,16 @@ final class NodeSession: Service {
         self.folder = folder
         self.host = host
         self.http = http
-        self.options = options
         self.connectTimeout = connectTimeout
         self.address = address
         self.logger = logger
-        signer = try folder.key("node").key
-        let link = try SpaceLink.read(folder)
-        folder.removeFollowedSpaces(except: link?.folder)
-        if let link, let space = link.spaceID {
-            let node = try Self.open(space, link.folder, folder, signer, options)
+        copies = FollowedCopies(in: folder, options: options)
+        let settled = try copies.settle(pivotURL: plan.pivotURL, wanted: plan.space)
+        if let link = settled.link, let space = link.spaceID {
+            let (node, signer) = try copies.open(link.folder, of: space)
+            self.signer = signer
             opened = Mutex(node)
+            tell(settled, link)
             if isSettled(link) {
                 let freshness = connected(node)
                 host.update(name) { ($0.store, $0.freshness) = (node, freshness) }
@@ -72,15 +72,24 @@ final class NodeSession: Service {
                 host.update(name) { ($0.store, $0.freshness) = (node, contact) }
             }
         } else {
+            signer = try folder.key("node").key
             opened = Mutex(nil)
         }
     }
 
-    private static func open(
-        _ space: SpaceID, _ name: String, _ folder: DataFolder, _ signer: SigningKey, _ options: SpaceOptions
-    ) throws -> NodeSpace {
-        try NodeSpace(
-            space: space, engine: try folder.openSpace(name, options: options.storage), signer: signer, options: options)
+    /// What an operator should know of a folder that is not as the last process left it.
+    private func tell(_ settled: FollowedCopies.Settled, _ link: SpaceLink) {
+        let facts: Logger.Metadata = ["space": "\(link.space)", "copy": "spaces/\(link.folder)"]
+        if settled.isAdopted { logger.warning("replication.json was not of the copy that is here: it is now", metadata: facts) }
+        if settled.isCopyMissing { logger.error("the copy of the space is gone: it is fetched anew", metadata: facts) }
+        for name in settled.leftAlone {
+            logger.warning("a copy that is not followed is left alone", metadata: ["copy": "spaces/\(name)"])
+        }
+        if let node, node.replica.author != signer.author {
+            logger.warning(
+                "another key than before: what waits is written again under it",
+                metadata: ["before": "\(node.replica.author)", "author": "\(signer.author)"])
+        }
     }
 
     var node: NodeSpace? { opened.withLock { $0 } }
@@ -273,36 +282,42 @@ final class NodeSession: Service {
     private func change(to space: SpaceID) async throws {
         let old = node
         // Once a change has failed the old copy is served through every further try: only writes wait meanwhile.
-        if let old { try await rescue(old) }
-        let database = DataFolder.followedName(space, random: SodiumPrimitives().randomWord())
-        let node: NodeSpace
+        let letters = if let old { try await rescue(old) } else { [DeadLetter]() }
+        let database = try copies.begin(space)
         do {
-            node = try Self.open(space, database, folder, signer, options)
+            let (node, _) = try copies.open(database, of: space)
             do {
-                // The one step in which the folder changes its space.
-                try SpaceLink(space: space, pivotURL: plan.pivotURL, folder: database, wanted: plan.space).write(folder)
+                try node.keep(letters)
+                let link = SpaceLink(space: space, pivotURL: plan.pivotURL, folder: database, wanted: plan.space)
+                // The one step in which the folder changes its space. Nothing of the old one is read from here on.
+                try copies.follow(link) { serve(node, insteadOf: old) }
             } catch {
                 node.close()
                 throw error
             }
         } catch {
             // What was begun of the new one takes no room.
-            if let stored = try? SpaceLink.read(folder) { folder.removeFollowedSpaces(except: stored.folder) }
+            try? folder.removeSpace(database)
             throw error
         }
-        // Nothing of the old space is read from here on.
+        logger.notice("following a space", metadata: ["space": "\(space)", "url": "\(plan.pivotURL)"])
+    }
+
+    private func serve(_ node: NodeSpace, insteadOf old: NodeSpace?) {
         host.update(name) { [contact] in ($0.store, $0.freshness) = (node, contact) }
         opened.withLock { $0 = node }
         openListener.withLock { $0 }(node)
         old?.close()
-        folder.removeFollowedSpaces(except: database)
-        logger.notice("following a space", metadata: ["space": "\(space)", "url": "\(plan.pivotURL)"])
     }
 
-    private func rescue(_ old: NodeSpace) async throws {
+    /// - Returns: what its pivot refused and nobody has seen yet.
+    private func rescue(_ old: NodeSpace) async throws -> [DeadLetter] {
         try await old.sealOutbox()
         let name = "\(old.space.hex.prefix(16))-\(Int(Date().timeIntervalSince1970 * 1000)).bundle"
         try await RescueBundle.write(old, to: "\(folder.path)/rescue/\(name)")
+        let letters = try old.deadLetters()
+        try RescueBundle.write(letters, beside: "\(folder.path)/rescue/\(name)")
         logger.notice("pivot change: the old space is kept in a rescue bundle", metadata: ["file": "rescue/\(name)"])
+        return letters
     }
 }

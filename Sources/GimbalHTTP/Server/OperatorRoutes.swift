@@ -17,6 +17,8 @@ struct OperatorRoutes: Sendable {
     }
 
     let spaces: ServedSpaces
+    /// On whose disk bundles are put together.
+    let folder: DataFolder
 
     func add<Context: RequestContext>(to router: Router<Context>) {
         router.get("/_gimbal/status") { request, _ in try status(request) }
@@ -174,18 +176,20 @@ struct OperatorRoutes: Sendable {
         guard let export = try makeExport(try space(for: wanted, request)) else {
             return refusal(.serviceUnavailable, "not-ready", "nothing to export yet")
         }
-        let bundle: FileHandle
+        // The reader's speed concerns nobody else.
+        let file = try TemporaryFile(in: folder)
         do {
-            bundle = try await BundleStream.make(export, wanted)
+            try await file.fill { sink in try export.write(wanted, to: sink) }
+        } catch let error as DurableFile.Failure {
+            throw error
         } catch {
-            if let refusal = TemporaryFile.refusal(for: error) { return refusal }
-            let code = (error as? StoreError)?.code ?? "export-failed"
-            return refusal(.internalServerError, code, "\(error)")
+            return refusal(.internalServerError, (error as? StoreError)?.code ?? "export-failed", "\(error)")
         }
         return Response(
             status: .ok, headers: [.contentType: "application/vnd.gimbal.bundle"],
             body: ResponseBody { writer in
-                try await BundleStream.send(bundle) { try await writer.write(ByteBuffer(bytes: $0)) }
+                let read = file.reader(of: 1 << 18)
+                while let piece = try read() { try await writer.write(ByteBuffer(bytes: piece)) }
                 try await writer.finish(nil)
             })
     }

@@ -129,7 +129,7 @@ extension NodeCore {
                 needs.includesOutboxPaths = true
                 needs.includesOverlaidPaths = true
                 needs.isOfStagedSnapshot = true
-            case .joined, .pushAnswered, .pushFailed, .pushInterrupted, .retryPush, .investigate: break
+            case .joined, .pushAnswered, .pushFailed, .pushInterrupted, .pushBlocked, .retryPush, .investigate: break
             }
         }
         return needs

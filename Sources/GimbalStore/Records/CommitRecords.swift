@@ -53,6 +53,9 @@ enum CommitRecord {
             let dot = Dot(replica: letter.replica, sequence: letter.operation.sequence)
             batch.put(encode(letter), at: RecordKey.dot(dot), in: .deadLetters)
         }
+        if commit.isIncarnationNew, let author = commit.record.author {
+            batch.put(author.bytes, at: RecordKey.author, in: .metadata)
+        }
         batch.put(encode(commit.record), at: RecordKey.record, in: .metadata)
         return batch
     }

@@ -7,6 +7,7 @@ enum RecordKey {
     static let format = Array("format".utf8)
     static let space = Array("space".utf8)
     static let record = Array("record".utf8)
+    static let author = Array("author".utf8)
     static let certificate = Array("certificate".utf8)
     static let base = Array("base".utf8)
     static let epochPrefix = Array("epoch/".utf8)

@@ -58,6 +58,25 @@ struct SpaceLoader {
         guard foundSpace == space else { throw .anotherSpace(found: foundSpace, expected: space) }
     }
 
+    /// Which space a store is of; nil in a new one.
+    static func space(of engine: any StorageEngine) throws(StoreError) -> SpaceID? {
+        let stored = try storing { () throws(StorageError) in try engine.load([RecordKey.space], from: .metadata)[0] }
+        guard let stored else { return nil }
+        guard let space = SpaceID(stored) else { throw .damaged(record: "space id", WireError(.truncated)) }
+        return space
+    }
+
+    /// Which space a node's store is of; nil when nothing ever came into it from the pivot or from a client.
+    static func survey(_ engine: any StorageEngine) throws(StoreError) -> SpaceID? {
+        guard let space = try space(of: engine) else { return nil }
+        let loader = SpaceLoader(view: engine)
+        let record = try loader.nodeRecord()
+        let (_, _, frontier) = try loader.frontier()
+        let letters = try loader.deadLetters()
+        let isBlank = frontier.count == 0 && (record?.nextSequence ?? 1) == 1 && record?.isReady != true && letters.isEmpty
+        return isBlank ? nil : space
+    }
+
     func base(_ space: SpaceID) throws(StoreError) -> (SpaceBase, DigestJournal) {
         let (journal, digest) = try DigestJournal.load(view)
         var refused: [Dot: String] = [:]
@@ -152,6 +171,27 @@ struct SpaceLoader {
     func nodeRecord() throws(StoreError) -> NodeRecord? {
         guard let bytes = try metadata(RecordKey.record) else { return nil }
         return try decoding("node record") { () throws(WireError) in try CommitRecord.decodeNodeRecord(bytes) }
+    }
+
+    /// Whose incarnation the record's is, as it was stored; nil in a store that an older version wrote.
+    func storedAuthor() throws(StoreError) -> AuthorID? {
+        try metadata(RecordKey.author).map { bytes throws(StoreError) in
+            guard let author = AuthorID(bytes) else { throw .damaged(record: "author", WireError(.truncated)) }
+            return author
+        }
+    }
+
+    /// Whose incarnation the record's is; nil when nothing was sealed under it, so that it can become anybody's.
+    func author(of record: NodeRecord) throws(StoreError) -> AuthorID? {
+        if let stored = try storedAuthor() { return stored }
+        let heads = try versionVector().sorted
+        if let own = heads.first(where: { $0.replica.incarnation == record.incarnation }) { return own.replica.author }
+        var author: AuthorID?
+        try scan(from: [], until: nil, in: .sealed, "sealed outbox") { key, value throws(WireError) in
+            author = try CommitRecord.decodeSealed(value, first: RecordKey.number(from: key)).1.claimedHeader.replica.author
+            return false
+        }
+        return author
     }
 
     func sealedLinks() throws(StoreError) -> [SealedLink] {
