@@ -13,6 +13,7 @@ struct NodeWriter: Sendable {
     private let retention: Retention
     private let primitives = SodiumPrimitives()
     private let watcher: (any SpaceWatcher)?
+    private let keeper: StorageKeeper
     private let census: SiblingCensus
     /// Deltas sealed by this process whose receipt has not come, so that they need not be read and verified again.
     private var sealed: [Digest: IncomingDelta] = [:]
@@ -22,8 +23,9 @@ struct NodeWriter: Sendable {
 
     init(
         core: NodeCore, journal: DigestJournal, engine: any StorageEngine, watcher: (any SpaceWatcher)?, census: SiblingCensus,
-        retention: Retention
+        retention: Retention, keeper: StorageKeeper
     ) {
+        self.keeper = keeper
         self.watcher = watcher
         self.census = census
         self.retention = retention
@@ -32,7 +34,24 @@ struct NodeWriter: Sendable {
         self.engine = engine
     }
 
-    /// Steps and commits; when the commit fails the core is what it was before.
+    /// Reads everything anew from the storage, as a restart would.
+    mutating func reload() throws(StoreError) {
+        let loader = SpaceLoader(view: engine)
+        let (base, stored) = try loader.base(core.base.space)
+        guard let record = try loader.nodeRecord() else {
+            throw .damaged(record: "node record", WireError(.truncated, at: 0, "there is none"))
+        }
+        let fresh = core.reloaded(base: base, record: record, chain: try loader.sealedLinks())
+        try retention.reload()
+        core = fresh
+        journal = stored
+        sealed = [:]
+        visibleChanges = []
+        census.forget()
+    }
+
+    /// Steps and commits. When the commit fails the core is what it was before, and takes no step until it is read anew from the
+    /// storage: the commit may be on disk, and a dot is never given twice.
     ///
     /// - Parameter snapshotEntries: how many entries a snapshot has that is among the inputs.
     mutating func step(
@@ -69,7 +88,8 @@ struct NodeWriter: Sendable {
             journal = next
         } catch {
             core = before
-            watcher?.commitFailed(error)
+            watcher?.commitFailed(error.code)
+            keeper.met(error)
             throw error
         }
         watcher?.committed(step: timer.total, storage: timer.storage)

@@ -24,6 +24,8 @@ public final class PivotSpace: SpaceStore {
     private let journal: Mutex<DigestJournal>
     private let published: Mutex<Published>
     private let listeners = Mutex<[@Sendable ([Path]) -> Void]>([])
+    private let replaceListeners = Mutex<[@Sendable () -> Void]>([])
+    let keeper: StorageKeeper
     let options: SpaceOptions
     let retention: Retention
     let followers: FollowerTable
@@ -43,6 +45,8 @@ public final class PivotSpace: SpaceStore {
     enum Job: Sendable {
         case write(WriteRequest.Action, @Sendable (Result<Written, WriteFailure>) -> Void)
         case push(PivotPush, @Sendable (Result<PushOutcome, WriteFailure>) -> Void)
+        /// Try to have the storage take writes again.
+        case recover(@Sendable (Bool) -> Void)
     }
 
     /// Opens the space in its storage, founding it there if it is empty.
@@ -66,6 +70,7 @@ public final class PivotSpace: SpaceStore {
         clock = SystemClock(wallOffsetMilliseconds: options.wallOffsetMilliseconds)
         cache = StateCache(byteLimit: options.cacheBytes)
         watcher = options.watcher(space)
+        keeper = StorageKeeper(watcher)
         log = LogReader(engine: engine)
         let last = try log.checkpoint(at: base.position)
         published = Mutex(
@@ -74,6 +79,7 @@ public final class PivotSpace: SpaceStore {
         self.core = Mutex(core)
         self.journal = Mutex(journal)
         loop.start(name: "gimbal-pivot") { [unowned self] jobs in process(jobs) }
+        keeper.start(engine) { [weak self] done in self?.loop.submit(.recover(done)) ?? false }
         startRetention()
     }
 
@@ -113,8 +119,15 @@ public final class PivotSpace: SpaceStore {
         listeners.withLock { $0.append(listener) }
     }
 
+    public func onReplaced(_ listener: @escaping @Sendable () -> Void) {
+        replaceListeners.withLock { $0.append(listener) }
+    }
+
+    public var storageFault: NodeFault? { keeper.fault }
+
     public func close() {
         loop.close()
+        keeper.close()
         retention.close()
         shelf.removeAll()
         engine.close()
@@ -131,7 +144,13 @@ public final class PivotSpace: SpaceStore {
         _ cursor: Cursor, _ deltas: [IncomingDelta],
         completion: @escaping @Sendable (Result<PushOutcome, WriteFailure>) -> Void
     ) {
-        let checkpoint = try? log.checkpoint(at: cursor.position)
+        let checkpoint: Checkpoint?
+        do throws(StoreError) {
+            checkpoint = try log.checkpoint(at: cursor.position)
+        } catch {
+            // Not that the log lacks it: that would be news of a lost pivot.
+            return completion(.failure(WriteFailure(error)))
+        }
         let push = PivotPush(
             token: 0, cursor: cursor, checkpointAtCursor: checkpoint, horizon: retention.horizon, deltas: deltas)
         if !loop.submit(.push(push, completion)) { completion(.failure(.closed)) }
@@ -141,8 +160,8 @@ public final class PivotSpace: SpaceStore {
     public func head(of replica: ReplicaID) -> Head { core.withLock { $0.base.versionVector[replica] } }
 
     /// Whether a node at this cursor can be served from the log.
-    public func contains(_ cursor: Cursor) -> Bool {
-        let checkpoint = try? log.checkpoint(at: cursor.position)
+    public func contains(_ cursor: Cursor) throws(StoreError) -> Bool {
+        let checkpoint = try log.checkpoint(at: cursor.position)
         return core.withLock { $0.contains(cursor, checkpoint: checkpoint, horizon: retention.horizon) }
     }
 
@@ -212,6 +231,23 @@ public final class PivotSpace: SpaceStore {
     // MARK: The writer's thread
 
     private func process(_ jobs: ArraySlice<Job>) {
+        var rest = jobs
+        while let failure = keeper.failure, let job = rest.popFirst() { refuse(job, failure) }
+        if !rest.isEmpty { commit(rest) }
+    }
+
+    /// While no write is taken.
+    private func refuse(_ job: Job, _ failure: StorageError) {
+        switch job {
+        case .write(_, let completion):
+            watcher?.commitFailed(failure.code)
+            completion(.failure(WriteFailure(failure)))
+        case .push(_, let completion): completion(.failure(WriteFailure(failure)))
+        case .recover(let done): done(recover())
+        }
+    }
+
+    private func commit(_ jobs: ArraySlice<Job>) {
         var inputs: [PivotInput] = []
         var writeCompletions: [@Sendable (Result<Written, WriteFailure>) -> Void] = []
         var pushCompletions: [@Sendable (Result<PushOutcome, WriteFailure>) -> Void] = []
@@ -224,12 +260,14 @@ public final class PivotSpace: SpaceStore {
                 push.token = UInt64(pushCompletions.count)
                 inputs.append(.push(push))
                 pushCompletions.append(completion)
+            case .recover(let done): done(true)
             }
         }
         do throws(StoreError) {
             let states = try load(inputs)
             try execute(step(inputs, states), writeCompletions, pushCompletions)
         } catch {
+            keeper.noticed(error)
             let failure = WriteFailure(error)
             for completion in writeCompletions { completion(.failure(failure)) }
             for completion in pushCompletions { completion(.failure(failure)) }
@@ -245,7 +283,8 @@ public final class PivotSpace: SpaceStore {
         return states
     }
 
-    /// The step and its commit; when the commit fails the core is what it was before.
+    /// The step and its commit. When the commit fails the core is what it was before, and takes no step until it is read anew from
+    /// the storage: the commit may be on disk, and a dot is never given twice.
     private func step(_ inputs: [PivotInput], _ states: WorkingSet) throws(StoreError) -> [PivotDirective] {
         let now = clock.now()
         var timer = StepTimer()
@@ -260,7 +299,8 @@ public final class PivotSpace: SpaceStore {
             try commitDurably(commit, base, &timer)
         } catch {
             core.withLock { $0 = before }
-            watcher?.commitFailed(error)
+            watcher?.commitFailed(error.code)
+            keeper.met(error)
             throw error
         }
         watcher?.committed(step: timer.total, storage: timer.storage)
@@ -297,6 +337,48 @@ public final class PivotSpace: SpaceStore {
                 for listener in published.withLock({ Array($0.advanceListeners.values) }) { listener(checkpoint.cursor) }
                 for listener in listeners.withLock({ $0 }) { listener(paths) }
             }
+        }
+    }
+}
+
+/// After a write that failed.
+extension PivotSpace {
+    /// Has the storage opened again and reads everything from it, as a restart would. False while it does not work.
+    private func recover() -> Bool {
+        do throws(StoreError) {
+            try storing { () throws(StorageError) in try engine.recover() }
+            try reload()
+        } catch {
+            keeper.stillFails(error)
+            return false
+        }
+        keeper.works()
+        let place = place
+        for listener in published.withLock({ Array($0.advanceListeners.values) }) { listener(place) }
+        for listener in replaceListeners.withLock({ $0 }) { listener() }
+        return true
+    }
+
+    private func reload() throws(StoreError) {
+        let loader = SpaceLoader(view: engine)
+        let (base, stored) = try loader.base(space)
+        let record = try loader.pivotRecord()
+        let fresh = PivotCore(base: base, record: record, signer: signer, primitives: primitives)
+        let last = try log.checkpoint(at: base.position)
+        try retention.reload()
+        core.withLock { $0 = fresh }
+        journal.withLock { $0 = stored }
+        // What is sent is read from a view of before.
+        shelf.removeAll()
+        sharedPages.removeAll()
+        cache.removeAll()
+        census.forget()
+        published.withLock { state in
+            state.place = fresh.place
+            state.checkpoint = last
+            state.signedCheckpoint = nil
+            state.records = base.records
+            state.pivotMilliseconds = record.pivotMilliseconds
         }
     }
 }

@@ -91,13 +91,13 @@ final class Link: Sendable {
                 }
                 if waiting.withLock({ $0 }) == 0 { position = node.cursor.position }
                 pivot.heard(node.author, position: node.cursor.position)
-                if case .gone = pivot.standing(of: node.cursor), !isLost() {
+                if case .gone? = try? pivot.standing(of: node.cursor), !isLost() {
                     let isTaken = try? await Self.takeSnapshot(into: node, of: world) { [self] in isLost() }
                     if isTaken == true { snapshotCount.withLock { $0 += 1 } }
                     continue
                 }
                 let own = isInDoubt.withLock { $0 } ? nil : node.replica
-                if !isLost(), pivot.contains(node.cursor),
+                if !isLost(), (try? pivot.contains(node.cursor)) == true,
                     waiting.withLock({ $0 }) < 16,
                     let next = try? pivot.page(after: position, receiptsFor: own),
                     let page = try? Self.verified(next.bytes, node.space, world.pivotKey.author)

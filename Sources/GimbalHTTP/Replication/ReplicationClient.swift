@@ -94,6 +94,8 @@ final class ReplicationClient: Service {
     private func keepFollowing() async {
         var backoff = Backoff()
         while !Task.isCancelled {
+            // What comes could not be kept: the pivot is asked once it can be.
+            while node.isStorageFailing, !Task.isCancelled { try? await Task.sleep(for: .milliseconds(200)) }
             let attempt = Task { await self.follow() }
             following.withLock { $0 = attempt }
             let wasConnected = await withTaskCancellationHandler {
@@ -264,6 +266,9 @@ extension NodeFault {
     init?(_ error: any Error) {
         switch error {
         case let error as WireError: self = .badPage(detail: "\(error)")
+        case let error as StoreError: self = .local(code: error.code, detail: "\(error)")
+        case PivotError.status(500..<600, let code, let detail) where code.hasPrefix("storage-") || code.hasPrefix("store-"):
+            self = .local(code: "pivot-storage", detail: "the pivot's storage does not work: \(code): \(detail)")
         case PivotError.untrusted(let error): self = .badPage(detail: "\(error)")
         case PivotError.refused(let verdict, let detail): self = .refused(verdict, detail: detail)
         case PivotError.leadsSeveral: self = .local(code: "space-needed", detail: "\(error)")

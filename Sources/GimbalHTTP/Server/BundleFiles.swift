@@ -4,14 +4,17 @@ import GimbalStore
 
 /// Bundles on their way out of a server.
 enum BundleStream {
-    /// Writes a bundle to a sink that may wait, from a thread that may block: the reader's speed sets the pace.
-    static func write(
-        _ export: SpaceExport, _ patterns: [Pattern], to send: ([UInt8]) async throws -> Void
-    ) async throws {
+    /// Makes the whole bundle, so that an answer can say what is wrong before it begins. The file has no name any more: it is gone
+    /// with its handle.
+    static func make(_ export: SpaceExport, _ patterns: [Pattern]) async throws -> FileHandle {
         let file = try TemporaryFile()
         defer { file.remove() }
         try await file.fill { sink in try export.write(patterns, to: sink) }
-        let handle = try FileHandle(forReadingFrom: URL(fileURLWithPath: file.path))
+        return try FileHandle(forReadingFrom: URL(fileURLWithPath: file.path))
+    }
+
+    /// Writes a bundle to a sink that may wait: the reader's speed sets the pace.
+    static func write(_ handle: FileHandle, to send: ([UInt8]) async throws -> Void) async throws {
         defer { try? handle.close() }
         while let chunk = try handle.read(upToCount: 1 << 18), !chunk.isEmpty { try await send(Array(chunk)) }
     }

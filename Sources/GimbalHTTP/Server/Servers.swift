@@ -10,6 +10,8 @@ import UnixSignals
 public enum GimbalServer {
     public static func run(_ options: ServerOptions, as program: ServerOptions.Program) async throws {
         options.profile.apply()
+        // A limit on the size of files fails a write like a full disk; by default it ends the process.
+        signal(SIGXFSZ, SIG_IGN)
         let logger = ServerLog.make(program.rawValue, options.logLevel)
         let assembly = try await ServerAssembly(options, logger: logger, onListening: ServerLog.announce)
         var services = assembly.services

@@ -15,8 +15,8 @@ public enum CursorStanding: Sendable {
 
 extension PivotSpace {
     /// What a node at this cursor gets.
-    public func standing(of cursor: Cursor) -> CursorStanding {
-        guard contains(cursor) else { return .unknown }
+    public func standing(of cursor: Cursor) throws(StoreError) -> CursorStanding {
+        guard try contains(cursor) else { return .unknown }
         if cursor == .start { return isLogLong ? .gone : .served }
         return isGone(cursor.position) ? .gone : .served
     }
@@ -72,7 +72,7 @@ extension PivotSpace {
     }
 
     func startRetention() {
-        retention.start { [weak self] in self?.situation }
+        retention.start(failed: { [keeper] in keeper.noticed($0) }, { [weak self] in self?.situation })
     }
 
     private var situation: Retention.Situation {
