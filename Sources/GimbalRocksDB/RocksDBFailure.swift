@@ -37,6 +37,8 @@ extension StorageError {
         switch self {
         case .full(let reason), .notWritable(let reason), .failed(let reason):
             ["While appending to file", "While open a file", "file for appending"].contains { reason.contains($0) }
+        // Of a table that a compaction met before: RocksDB keeps it for every write that follows.
+        case .corrupt: true
         default: false
         }
     }

@@ -189,7 +189,7 @@ struct ExchangeTests {
             certificate: try #require(world.pivot).certificate)
         _ = try await restored.write(.set(try path("settings"), value: Array("9".utf8))).get()
         try world.start(member)
-        #expect(!restored.contains(member.node.cursor))
+        #expect(try !restored.contains(member.node.cursor))
         #expect(try value(member.node, "things/1") == "1")
         world.stop(member)
         restored.close()
