@@ -4,7 +4,7 @@ SWIFT_FLAGS ?= -c release
 BINARIES = .build/release
 PREFIX ?= /usr/local
 DOCUMENTED = GimbalCRDT GimbalWire GimbalSigning GimbalReplication GimbalStorage GimbalRocksDB GimbalStore GimbalClient GimbalHTTP
-PACKAGES = librocksdb-dev libsodium-dev pkg-config curl python3-venv spin gcc libc6-dev strace
+PACKAGES = librocksdb-dev libsodium-dev pkg-config curl python3-venv spin gcc libc6-dev strace faketime
 BROWSER_PACKAGES = chromium chromium-driver
 
 .PHONY: demo test test-core interop laws mutation fuzz models clients browser build bench docs examples format lint install packages browser-packages clean

@@ -45,7 +45,8 @@ let package = Package(
         library("GimbalSigning", ["GimbalCRDT", "GimbalWire", "CSodium"]),
         library("GimbalReplication", ["GimbalCRDT", "GimbalWire"]),
         library("GimbalStorage"),
-        library("GimbalRocksDB", ["GimbalStorage", "CRocksDB"]),
+        .target(name: "CSystemTime"),
+        library("GimbalRocksDB", ["GimbalStorage", "CRocksDB", "CSystemTime"]),
         library(
             "GimbalStore",
             ["GimbalCRDT", "GimbalWire", "GimbalSigning", "GimbalReplication", "GimbalStorage", "GimbalRocksDB"]),

@@ -112,6 +112,15 @@ public struct PivotCore: Sendable {
         time = PivotTime(storedMilliseconds: record.pivotMilliseconds)
     }
 
+    /// The pivot as it is stored now, after a commit whose outcome is not known: the next commit opens an epoch, and its own
+    /// writes take a new incarnation.
+    public func reloaded(base: SpaceBase, record: PivotRecord) -> PivotCore {
+        var fresh = PivotCore(base: base, record: record, signer: signer, primitives: primitives)
+        // Its time never goes back, whatever of it was stored.
+        fresh.time = time
+        return fresh
+    }
+
     /// The end of the log, as of the last commit; the start for an empty one.
     public var place: Cursor {
         guard let last = record.epochs.last else { return .start }

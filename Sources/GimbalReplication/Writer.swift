@@ -73,6 +73,8 @@ public enum WriteFailure: String, Error, Hashable, Sendable {
     case unavailable = "space-unavailable"
     case storageFull = "storage-full"
     case storageFailed = "storage-failed"
+    /// The storage failed while it was storing: it is stored or not.
+    case outcomeUnknown = "outcome-unknown"
     case closed
     /// The range of stamps is used up.
     case clockExhausted = "clock-exhausted"

@@ -41,12 +41,20 @@ public protocol SpaceStore: AnyObject, Sendable {
     /// Paths whose visible state changed, commit by commit.
     func subscribe(_ listener: @escaping @Sendable ([Path]) -> Void)
 
+    /// Calls `listener` when every path may show something else.
+    func onReplaced(_ listener: @escaping @Sendable () -> Void)
+
+    /// What its storage's trouble is; nil while there is none.
+    var storageFault: NodeFault? { get }
+
     /// Commits what was submitted, then stops and closes the storage.
     func close()
 }
 
 extension SpaceStore {
     public var isUnavailable: Bool { false }
+    public var storageFault: NodeFault? { nil }
+    public func onReplaced(_ listener: @escaping @Sendable () -> Void) {}
 
     /// What a read answers; nil when there is nothing to show.
     public func visible(_ path: Path) throws(StoreError) -> VisibleEntry? {
@@ -103,7 +111,8 @@ extension WriteFailure {
         switch error {
         case .full: self = .storageFull
         case .closed: self = .closed
-        case .locked, .notWritable, .corrupt, .newerFormat, .failed: self = .storageFailed
+        case .uncertain: self = .outcomeUnknown
+        case .locked, .notWritable, .corrupt, .newerFormat, .recovering, .failed: self = .storageFailed
         }
     }
 }

@@ -78,6 +78,16 @@ final class Server: Sendable {
 
     func signal(_ number: Int32) { state.withLock { $0.process.map { _ = Foundation.kill($0.processIdentifier, number) } } }
     /// Stops it without a word to anybody, until `resume`.
+    /// What the system lets it have from now on, as `prlimit` is told, such as `--fsize=65536:unlimited`.
+    func limit(_ resource: String) throws {
+        let tool = Process()
+        tool.executableURL = URL(fileURLWithPath: "/usr/bin/prlimit")
+        tool.arguments = ["--pid", "\(state.withLock { $0.process?.processIdentifier ?? 0 })", resource]
+        try tool.run()
+        tool.waitUntilExit()
+        try #require(tool.terminationStatus == 0, "prlimit \(resource)")
+    }
+
     func pause() { state.withLock { _ = $0.process?.suspend() } }
     func resume() { state.withLock { _ = $0.process?.resume() } }
 

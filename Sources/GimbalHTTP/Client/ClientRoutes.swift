@@ -40,10 +40,20 @@ struct ClientRoutes: Sendable {
     /// does not mend it, and the others serve.
     private func ready(_ request: Request) throws -> Response {
         let named = try spaces.named(in: request)
-        let waiting = keys.host.replicated.first { home in
-            named.map { $0.name == home.name } ?? !home.store.isUnavailable && !home.store.isReady
+        for space in named.map({ [$0] }) ?? spaces.all {
+            let standing = space.standing
+            // What a change of its pivot takes out of service is not ready either.
+            let isServed = keys.host[space.name].map(\.store.isReady) ?? true
+            if standing.isReady, isServed { continue }
+            switch standing.phase {
+            case .unavailable:
+                if named != nil { return response(KeyService.answer(.unavailable)) }
+            case .serving where isServed:
+                return refusal(.serviceUnavailable, standing.fault?.code ?? "not-ready", standing.fault?.detail ?? "")
+            case .serving, .awaited: return response(KeyService.answer(.notReady))
+            }
         }
-        return waiting.map { response(KeyService.notReady($0)) } ?? Response(status: .ok)
+        return Response(status: .ok)
     }
 
     private func answer(_ request: Request, _ context: ServerContext) async throws -> Response {

@@ -257,7 +257,7 @@ struct KeyService: Sendable {
             MetaObject.write(entry, to: &body)
             return KeyAnswer(status: 200, freshness: freshness, content: .bytes(body))
         } catch {
-            return .failure(500, error.code, error.description)
+            return .failure(error.statusCode, error.code, error.description)
         }
     }
 
@@ -324,6 +324,7 @@ struct KeyService: Sendable {
             case .unavailable: (503, "the space of that path cannot be opened here: its operator has to see to it")
             case .storageFull: (507, "no space left on the disk: nothing was stored")
             case .storageFailed: (500, "the storage failed: nothing was stored")
+            case .outcomeUnknown: (500, "the storage failed while it was storing: whether it is stored is not known")
             case .closed: (503, "the server is stopping")
             case .clockExhausted: (500, "the range of stamps is used up")
             }

@@ -60,7 +60,9 @@ struct PivotRoutes: Sendable {
         if pivot.records.members[author] == nil, isEnrollmentOpen {
             let member = MemberRecord(name: String(author.hex.prefix(8)), writes: [.everything])
             let written = await pivot.write(.record(SpaceRecords.memberPath(author), value: member.json))
-            if case .failure(let failure) = written { return refusal(.internalServerError, failure.rawValue, "not stored") }
+            if case .failure(let failure) = written {
+                return refusal(.serviceUnavailable, failure.rawValue, "the new member could not be stored: try again")
+            }
             logger.notice("node joined by open enrollment", metadata: ["author": "\(author)"])
         }
         guard let member = pivot.records.members[author], !member.isRevoked else {
@@ -147,6 +149,8 @@ struct PivotRoutes: Sendable {
         let own = query.ownIncarnation.map { ReplicaID(author: signature.author, incarnation: $0) }
         let address = request.headers[.gimbalAddress] ?? ""
         let author = signature.author
+        // A log that cannot be read is said before the answer begins: a stream that ends tells a node nothing.
+        _ = try pivot.page(after: query.cursor.position, receiptsFor: own)
         return Response(
             status: .ok, headers: [.contentType: ReplicationPath.streamContentType],
             body: ResponseBody { writer in

@@ -91,6 +91,8 @@ final class ReplicationClient: Service {
     private func keepFollowing() async {
         var backoff = Backoff(Pauses.following)
         while !Task.isCancelled {
+            // What comes could not be kept: the pivot is asked once it can be.
+            while node.isStorageFailing, !Task.isCancelled { try? await Task.sleep(for: .milliseconds(200)) }
             let attempt = Task { await self.follow() }
             following.withLock { $0 = attempt }
             let ending = await withTaskCancellationHandler {

@@ -114,7 +114,9 @@ final class NodeSession: Service {
 
     /// The source of freshness that a host asks before reads of this node.
     private func connected(_ node: NodeSpace) -> SyncOnRead {
-        let pivot = node.certificate.flatMap { try? Certificate(verifying: $0, SodiumPrimitives()) }
+        // Without it the pivot is asked for it.
+        let stored = try? node.certificate
+        let pivot = stored.flatMap { try? Certificate(verifying: $0, SodiumPrimitives()) }
         return SyncOnRead(
             node: node,
             connection: PivotConnection(space: node.space, client: signedClient(), pivot: pivot?.pivot, clock: node.pivotClock))

@@ -111,20 +111,21 @@ struct OperatorRoutes: Sendable {
     /// Of one space, or of all where there are several and none is named.
     private func status(_ request: Request) throws -> Response {
         guard let served = try spaces.named(in: request) ?? spaces.only else {
-            let all = try spaces.all.map { try status($0) }
+            let all = spaces.all.map { status($0) }
             return jsonResponse(Overview(ready: all.allSatisfy(\.ready), spaces: all))
         }
-        return jsonResponse(try status(served))
+        return jsonResponse(status(served))
     }
 
-    private func status(_ served: ServedSpace) throws -> Status {
-        var status = Status(role: served.role, ready: false)
+    private func status(_ served: ServedSpace) -> Status {
+        let standing = served.standing
+        var status = Status(role: served.role, ready: standing.isReady)
+        status.fault = Status.Fault(standing.fault)
         if spaces.only == nil { status.name = served.name }
         status.pivotURL = served.pivotURL
         switch served.held {
-        case .none(let fault): status.fault = Status.Fault(fault)
+        case .none: break
         case .pivot(let pivot):
-            status.ready = true
             let kept = pivot.retentionStatus
             status.log = Status.Log(
                 horizon: kept.horizon, entries: kept.entries, bytes: kept.bytes, retained: kept.retained,
@@ -133,23 +134,25 @@ struct OperatorRoutes: Sendable {
             describe(pivot.space, pivot.author, pivot.records, pivot.place, pivot.latestCheckpoint, &status)
             status.storage = pivot.statistics
         case .node(let node):
-            status.ready = node.isReady
             let kept = node.retentionStatus
             status.log = Status.Log(
                 horizon: kept.horizon, entries: kept.entries, bytes: kept.bytes, retained: kept.retained)
             status.snapshot = Status.Snapshot(node)
             describe(node.space, node.author, node.records, node.cursor, node.checkpoint, &status)
             status.outbox = node.outboxCount
-            status.outboxOldest = try node.oldestPending()?.nanoseconds
             status.pivotPosition = node.pivotClock.pivotPosition
             status.pivotSilentSeconds = node.pivotClock.silentMilliseconds.map { Double($0) / 1000 }
-            status.deadLetters = try node.deadLetters().count
             status.following = node.isFollowing
             status.pivotClockOffsetMilliseconds = node.pivotClock.offsetMilliseconds
-            status.fault = Status.Fault(node.fault)
             status.storage = node.statistics
+            do throws(StoreError) {
+                status.outboxOldest = try node.oldestPending()?.nanoseconds
+                status.deadLetters = try node.deadLetters().count
+            } catch {
+                // The rest is worth knowing all the more.
+                if status.fault == nil { status.fault = Status.Fault(.local(code: error.code, detail: "\(error)")) }
+            }
         }
-        if let fault = served.fault { status.fault = Status.Fault(fault) }
         return status
     }
 
@@ -180,10 +183,10 @@ struct OperatorRoutes: Sendable {
         let file = try TemporaryFile(in: folder)
         do {
             try await file.fill { sink in try export.write(wanted, to: sink) }
-        } catch let error as DurableFile.Failure {
+        } catch let error as any HTTPResponseError {
             throw error
         } catch {
-            return refusal(.internalServerError, (error as? StoreError)?.code ?? "export-failed", "\(error)")
+            return refusal(.internalServerError, "export-failed", "\(error)")
         }
         return Response(
             status: .ok, headers: [.contentType: "application/vnd.gimbal.bundle"],

@@ -63,6 +63,19 @@ final class ServedSpace: Sendable {
         return .local(code: Self.lossCode, detail: detail)
     }
 
+    /// How it stands, for everybody who asks.
+    var standing: Standing {
+        if case .unavailable = state { return Standing(.unavailable, process: fault) }
+        switch held {
+        case .none(let refusal): return Standing(.awaited, process: fault, replication: refusal)
+        case .pivot(let pivot): return Standing(.serving, process: fault, storage: pivot.storageFault)
+        case .node(let node):
+            return Standing(
+                node.isReady ? .serving : .awaited, process: fault, storage: node.storageFault, replication: node.fault,
+                proof: node.proofFault)
+        }
+    }
+
     var id: SpaceID? {
         switch state {
         case .led(let pivot, _), .local(let pivot): pivot.space

@@ -112,8 +112,8 @@ final class SubscriptionHub: Sendable {
                 guard let self, isAwake.load(ordering: .sequentiallyConsistent) else { return }
                 submit(.changed(paths))
             }
-            // A snapshot has taken the place of everything.
-            (store as? NodeSpace)?.onReplaced { [weak self] in self?.submit(.spacesReplaced) }
+            // A snapshot has taken the place of everything, or the storage was opened again.
+            store.onReplaced { [weak self] in self?.submit(.spacesReplaced) }
         }
     }
 

@@ -66,6 +66,11 @@ final class FollowerTable: Sendable {
             writer.unsigned(follower.heardMilliseconds)
             batch.put(writer.bytes, at: RecordKey.follower(author), in: .metadata)
         }
-        try storing { () throws(StorageError) in try engine.commit(batch) }
+        do throws(StoreError) {
+            try storing { () throws(StorageError) in try engine.commit(batch) }
+        } catch {
+            state.withLock { $0.changed.formUnion(changed.map(\.0)) }
+            throw error
+        }
     }
 }

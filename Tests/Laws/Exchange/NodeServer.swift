@@ -54,9 +54,8 @@ public struct NodeServer {
 
     public init(signer: FastSigner, disk: Disk) {
         self.signer = signer
-        let chain = disk.sealed.values.map(\.link).sorted { $0.firstSequence < $1.firstSequence }
         let core = NodeCore(
-            base: disk.base.base, record: disk.record, chain: chain, signer: signer, primitives: FastPrimitives())
+            base: disk.base.base, record: disk.record, chain: disk.chain, signer: signer, primitives: FastPrimitives())
         stepper = Stepper(core, on: NodeDrive(disk: disk))
         lastStamp = disk.record.clock
     }

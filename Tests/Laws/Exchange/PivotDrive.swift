@@ -35,6 +35,10 @@ struct PivotDrive: MachineDisk {
             throw .violation(error)
         }
     }
+
+    func load(after core: PivotCore) throws(Failure) -> PivotCore {
+        core.reloaded(base: disk.base.base, record: disk.record)
+    }
 }
 
 extension PivotServer.Disk {
