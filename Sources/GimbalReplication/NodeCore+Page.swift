@@ -16,6 +16,8 @@ extension NodeCore {
         var touched: Set<Path> = []
         var clock: HybridClock
         var spoiledFrom: UInt64
+        /// The pivot's time at the page's checkpoint.
+        let pivotMilliseconds: UInt64
         /// The chain of sealed deltas does not fit the log any more.
         var isChainBroken = false
     }
@@ -36,7 +38,7 @@ extension NodeCore {
         }
         var work = PageWork(
             base: base, states: step.states.states, changes: step.baseChanges, clock: writer.clock,
-            spoiledFrom: record.spoiledFrom)
+            spoiledFrom: record.spoiledFrom, pivotMilliseconds: page.checkpoint.checkpoint.pivotMilliseconds)
         for entry in page.entries {
             switch apply(entry, &work, step.states.pending, step.ownDeltas) {
             case .applied: break
@@ -96,7 +98,7 @@ extension NodeCore {
             work.base.coversObserved(of: header), entry.cap > work.base.greatestStamp
         else { return .wrong("an entry that does not extend its replica's head") }
         // The pivot's time never goes back: what it allowed at an earlier commit of the page was no more.
-        guard entry.cap <= work.base.nextCap(pivotMilliseconds: page.checkpoint.checkpoint.pivotMilliseconds) else {
+        guard entry.cap <= work.base.nextCap(pivotMilliseconds: work.pivotMilliseconds) else {
             return .wrong("a cap that the checkpoint's time does not allow")
         }
         guard delta.malformed.isEmpty,
