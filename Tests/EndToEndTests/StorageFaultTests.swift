@@ -91,7 +91,7 @@ struct StorageFaultTests {
         #expect(fault?["code"] as? String == "storage-corrupt")
         #expect(await fleet.pivot.isReady() == false)
         #expect(try await fleet.pivot.send(.GET, "/metrics").body.contains(#"code="storage-corrupt"} 1"#))
-        #expect(try fleet.pivot.log().matches(of: /stored data is damaged/).count == 1)
+        #expect(try fleet.pivot.log().matches(of: /damaged: what cannot be read/).count == 1)
         // What is not damaged is served, and written: at once, or after a compaction that met the damage too.
         #expect(try await fleet.pivot.local("things/0") != nil)
         try await eventually("it takes a write") { try await answer(fleet.pivot, "things/new", "1").status == 200 }
