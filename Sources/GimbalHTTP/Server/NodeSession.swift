@@ -163,7 +163,7 @@ final class NodeSession: Service {
                 throw error
             } catch let error as PivotError {
                 let fault = NodeFault(error)
-                report(error, fault, link)
+                report(error, fault)
                 if fault != nil || ContinuousClock.now - begin > Pauses.firstContact {
                     serveOldCopy(link, fault ?? unreached(link))
                 }
@@ -175,7 +175,7 @@ final class NodeSession: Service {
                     code: "pivot-change-failed",
                     detail:
                         "this folder cannot take the space of \(plan.pivotURL) yet, the old one is kept: \(Self.reason(error))")
-                report(error, fault, link)
+                report(error, fault)
                 node.stays()
                 serveOldCopy(link, fault)
                 try await Task.sleep(for: disk.next())
@@ -191,7 +191,7 @@ final class NodeSession: Service {
     }
 
     /// Says what an operator has to know, once for each reason, however often it is tried.
-    private func report(_ error: any Error, _ fault: NodeFault?, _ link: SpaceLink?) {
+    private func report(_ error: any Error, _ fault: NodeFault?) {
         let isNews = said.withLock { said in
             defer { said = "\(error)" }
             return said != "\(error)"
@@ -273,21 +273,17 @@ final class NodeSession: Service {
     private func change(to space: SpaceID) async throws {
         let old = node
         // Once a change has failed the old copy is served through every further try: only writes wait meanwhile.
-        if let old { try await rescue(old) }
+        let bundle: String?
+        if let old { bundle = try await rescue(old) } else { bundle = nil }
         let database = DataFolder.followedName(space, random: SodiumPrimitives().randomWord())
         let node: NodeSpace
+        let isDurable: Bool
         do {
-            node = try Self.open(space, database, folder, signer, options)
-            do {
-                // The one step in which the folder changes its space.
-                try SpaceLink(space: space, pivotURL: plan.pivotURL, folder: database, wanted: plan.space).write(folder)
-            } catch {
-                node.close()
-                throw error
-            }
+            (node, isDurable) = try begin(space, database)
         } catch {
-            // What was begun of the new one takes no room.
+            // What was begun takes no room: the old space stays, and the next try keeps what is written to it until then.
             if let stored = try? SpaceLink.read(folder) { folder.removeFollowedSpaces(except: stored.folder) }
+            if let bundle { try? FileManager.default.removeItem(atPath: bundle) }
             throw error
         }
         // Nothing of the old space is read from here on.
@@ -295,14 +291,32 @@ final class NodeSession: Service {
         opened.withLock { $0 = node }
         openListener.withLock { $0 }(node)
         old?.close()
-        folder.removeFollowedSpaces(except: database)
+        if isDurable { folder.removeFollowedSpaces(except: database) }
         logger.notice("following a space", metadata: ["space": "\(space)", "url": "\(plan.pivotURL)"])
     }
 
-    private func rescue(_ old: NodeSpace) async throws {
+    /// The one step in which the folder changes its space.
+    ///
+    /// - Returns: the new copy, and whether the change outlives a crash for certain. If not, the next start finds either space.
+    private func begin(_ space: SpaceID, _ database: String) throws -> (node: NodeSpace, isDurable: Bool) {
+        let node = try Self.open(space, database, folder, signer, options)
+        do {
+            try SpaceLink(space: space, pivotURL: plan.pivotURL, folder: database, wanted: plan.space).write(folder)
+            return (node, true)
+        } catch {
+            if let stored = try? SpaceLink.read(folder), stored.folder == database { return (node, false) }
+            node.close()
+            throw error
+        }
+    }
+
+    /// - Returns: the bundle's path.
+    private func rescue(_ old: NodeSpace) async throws -> String {
         try await old.sealOutbox()
         let name = "\(old.space.hex.prefix(16))-\(Int(Date().timeIntervalSince1970 * 1000)).bundle"
-        try await RescueBundle.write(old, to: "\(folder.path)/rescue/\(name)")
+        let path = "\(folder.path)/rescue/\(name)"
+        try await RescueBundle.write(old, to: path)
         logger.notice("pivot change: the old space is kept in a rescue bundle", metadata: ["file": "rescue/\(name)"])
+        return path
     }
 }
