@@ -131,7 +131,13 @@ public struct FollowedCopies: Sendable {
     public func follow(_ link: SpaceLink, changed: () -> Void) throws {
         var link = link
         link.leftOver = try SpaceLink.read(folder).map { [$0.folder] + ($0.leftOver ?? []) }?.filter { $0 != link.folder }
-        try link.write(folder)
+        do {
+            try link.write(folder)
+        } catch {
+            guard let stored = try? SpaceLink.read(folder), stored.folder == link.folder else { throw error }
+            // It is there and may not outlive a crash: the next start finds either space, so both stay until then.
+            return changed()
+        }
         changed()
         // What cannot be removed now is removed at the next start: the link names it.
         _ = try? finish(link, folder.followedSpaces())

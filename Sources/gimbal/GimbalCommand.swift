@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import GimbalClient
 import GimbalWire
 
 @main
@@ -33,6 +34,6 @@ protocol CommandGroup: AsyncParsableCommand {}
 extension CommandGroup {
     func run() async throws {
         FileHandle.standardError.write(Data("\(GimbalCommand.helpMessage(for: Self.self))\n".utf8))
-        throw ExitCode(ServerExit.usage)
+        throw ExitCode(ProgramArguments.usageStatus)
     }
 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import GimbalClient
 import GimbalHTTP
 import GimbalWire
 

@@ -150,6 +150,15 @@ struct WayTests {
         #expect(try await node.status()["pivotURL"] as? String == "http://localhost:\(proxy.port)/gimbal")
     }
 
+    @Test("a time for connections that is none is refused", arguments: ["0", "-1", "4000", #""soon""#])
+    func connectSeconds(_ value: String) throws {
+        let file = FileManager.default.temporaryDirectory.appendingPathComponent("gimbal-\(UUID().uuidString).json")
+        try Data(#"{"connectSeconds": \#(value)}"#.utf8).write(to: file)
+        defer { try? FileManager.default.removeItem(at: file) }
+        let run = try Binaries.run("node", ["--data", "\(file.path).d", "--pivot", "http://127.0.0.1:1", "--config", file.path])
+        #expect(run.status == 64 && run.errors.contains("connectSeconds"), "\(run.errors)")
+    }
+
     @Test(
         "what of --pivot cannot be honoured is refused",
         arguments: [

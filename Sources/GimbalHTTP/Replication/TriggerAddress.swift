@@ -45,7 +45,7 @@ struct TriggerAddress: Hashable, Sendable {
     let host: String
 
     init?(_ text: String) {
-        guard text.utf8.count <= 128, let parts = URLComponents(string: text), let scheme = parts.scheme,
+        guard text.utf8.count <= 128, let parts = URLComponents(string: text), let scheme = parts.scheme?.lowercased(),
             ["http", "https"].contains(scheme), let host = parts.host, let port = parts.port, (1...65535).contains(port),
             parts.path.isEmpty || parts.path == "/", parts.query == nil, parts.fragment == nil, parts.user == nil,
             parts.password == nil

@@ -21,8 +21,10 @@ enum RescueBundle {
     /// What was refused is in no bundle, which holds only what is signed: it is in the new copy's list, and here to be read.
     static func write(_ letters: [DeadLetter], beside bundle: String) throws {
         guard !letters.isEmpty else { return }
-        try DurableFile.write(JSONValue.array(letters.map(LetterJSON.value)).write(), to: "\(bundle).deadletters.json")
+        try DurableFile.write(JSONValue.array(letters.map(LetterJSON.value)).write(), to: lettersPath(beside: bundle))
     }
+
+    static func lettersPath(beside bundle: String) -> String { "\(bundle).deadletters.json" }
 }
 
 /// What an export or import is answered with that finds no room for its file.

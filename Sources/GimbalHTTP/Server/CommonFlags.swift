@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import GimbalClient
 import GimbalSigning
 import GimbalStorage
 import GimbalStore
@@ -57,7 +58,7 @@ public struct CommonFlags: ParsableArguments {
 /// How a server that cannot start or go on says so: one line on standard error, with a stable code, and an exit status.
 public enum ServerExit {
     /// A setting is wrong.
-    public static let usage: Int32 = 64
+    public static let usage = ProgramArguments.usageStatus
     /// Two spaces of one process want the same paths.
     public static let overlap: Int32 = 65
     /// The data folder or its contents cannot be used.
@@ -88,18 +89,5 @@ public enum ServerExit {
         case let error as KeyFile.Failure: (error.code, data)
         default: ("failed", 1)
         }
-    }
-}
-
-/// Swift reads a program's arguments from /proc/self/cmdline. Where that is hidden they look as if there were none, and to go on
-/// would be to do something else than what was asked.
-public enum ProgramArguments {
-    /// To be called before anything waits or uses another thread: libdispatch needs /proc as well, and traps without it.
-    public static func endIfHidden() {
-        // Even a program that was started without arguments has its own name among them.
-        guard CommandLine.arguments.isEmpty else { return }
-        let sentence = "/proc/self/cmdline cannot be read, so it is not known what was asked for: /proc has to be mounted"
-        FileHandle.standardError.write(Data("error [no-arguments]: \(sentence)\n".utf8))
-        exit(ServerExit.usage)
     }
 }

@@ -174,7 +174,7 @@ final class NodeSession: Service {
                 throw error
             } catch let error as PivotError {
                 let fault = NodeFault(error)
-                report(error, fault, link)
+                report(error, fault)
                 if fault != nil || ContinuousClock.now - begin > Pauses.firstContact {
                     serveOldCopy(link, fault ?? unreached(link))
                 }
@@ -186,7 +186,7 @@ final class NodeSession: Service {
                     code: "pivot-change-failed",
                     detail:
                         "this folder cannot take the space of \(plan.pivotURL) yet, the old one is kept: \(Self.reason(error))")
-                report(error, fault, link)
+                report(error, fault)
                 node.stays()
                 serveOldCopy(link, fault)
                 try await Task.sleep(for: disk.next())
@@ -202,7 +202,7 @@ final class NodeSession: Service {
     }
 
     /// Says what an operator has to know, once for each reason, however often it is tried.
-    private func report(_ error: any Error, _ fault: NodeFault?, _ link: SpaceLink?) {
+    private func report(_ error: any Error, _ fault: NodeFault?) {
         let isNews = said.withLock { said in
             defer { said = "\(error)" }
             return said != "\(error)"
@@ -284,12 +284,12 @@ final class NodeSession: Service {
     private func change(to space: SpaceID) async throws {
         let old = node
         // Once a change has failed the old copy is served through every further try: only writes wait meanwhile.
-        let letters = if let old { try await rescue(old) } else { [DeadLetter]() }
+        let rescued = if let old { try await rescue(old) } else { nil as Rescued? }
         let database = try copies.begin(space)
         do {
             let (node, _) = try copies.open(database, of: space)
             do {
-                try node.keep(letters)
+                try node.keep(rescued?.letters ?? [])
                 let link = SpaceLink(space: space, pivotURL: plan.pivotURL, folder: database, wanted: plan.space)
                 // The one step in which the folder changes its space. Nothing of the old one is read from here on.
                 try copies.follow(link) { serve(node, insteadOf: old) }
@@ -298,8 +298,9 @@ final class NodeSession: Service {
                 throw error
             }
         } catch {
-            // What was begun of the new one takes no room.
+            // What was begun takes no room: the old space stays, and the next try keeps what is written to it until then.
             try? folder.removeSpace(database)
+            for file in rescued?.files ?? [] { try? FileManager.default.removeItem(atPath: file) }
             throw error
         }
         logger.notice("following a space", metadata: ["space": "\(space)", "url": "\(plan.pivotURL)"])
@@ -312,14 +313,21 @@ final class NodeSession: Service {
         old?.close()
     }
 
-    /// - Returns: what its pivot refused and nobody has seen yet.
-    private func rescue(_ old: NodeSpace) async throws -> [DeadLetter] {
+    /// What was kept of a space that is left.
+    private struct Rescued {
+        var files: [String]
+        /// What its pivot refused and nobody has seen yet.
+        var letters: [DeadLetter]
+    }
+
+    private func rescue(_ old: NodeSpace) async throws -> Rescued {
         try await old.sealOutbox()
         let name = "\(old.space.hex.prefix(16))-\(Int(Date().timeIntervalSince1970 * 1000)).bundle"
-        try await RescueBundle.write(old, to: "\(folder.path)/rescue/\(name)")
+        let path = "\(folder.path)/rescue/\(name)"
+        try await RescueBundle.write(old, to: path)
         let letters = try old.deadLetters()
-        try RescueBundle.write(letters, beside: "\(folder.path)/rescue/\(name)")
+        try RescueBundle.write(letters, beside: path)
         logger.notice("pivot change: the old space is kept in a rescue bundle", metadata: ["file": "rescue/\(name)"])
-        return letters
+        return Rescued(files: [path, RescueBundle.lettersPath(beside: path)], letters: letters)
     }
 }
