@@ -7,7 +7,7 @@ DOCUMENTED = GimbalCRDT GimbalWire GimbalSigning GimbalReplication GimbalStorage
 PACKAGES = librocksdb-dev libsodium-dev pkg-config curl python3-venv spin gcc libc6-dev
 BROWSER_PACKAGES = chromium chromium-driver
 
-.PHONY: demo test test-core interop laws mutation fuzz models clients browser build bench docs examples format lint install packages browser-packages clean
+.PHONY: demo test test-core interop laws mutation fuzz models clients browser build bench docs examples format lint tidy install packages browser-packages clean
 
 build: packages
 	swift build $(SWIFT_FLAGS)
@@ -30,7 +30,7 @@ demo: packages
 	KEEP=$(KEEP) docs/Examples/demo.sh $(BINARIES)
 
 # All that must pass. Tests that wait for something to happen run by themselves: the laws keep every core busy.
-test: packages browser-packages lint
+test: packages browser-packages lint tidy
 	Specs/models/run.sh
 	Tests/Mutation/run.py --check
 	$(MAKE) docs examples
@@ -109,6 +109,10 @@ format:
 
 lint:
 	swift format lint --strict --recursive Package.swift Sources Tests Fuzz
+
+# Lengths, names, references, imports, limits: what a compiler does not see. Seconds, no build.
+tidy:
+	Tests/Tidy/run.py
 
 install: build
 	install -d $(PREFIX)/bin

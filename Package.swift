@@ -55,7 +55,7 @@ let package = Package(
             name: "Laws", dependencies: ["GimbalCRDT", "GimbalWire", "GimbalReplication"], path: "Tests/Laws",
             swiftSettings: settings),
         tests(
-            "LawTests", ["GimbalCRDT", "GimbalWire", "GimbalReplication", "GimbalSigning", "Laws"], exclude: ["Counterexamples"]),
+            "LawTests", ["GimbalCRDT", "GimbalWire", "GimbalReplication", "Laws"], exclude: ["Counterexamples"]),
         tests("GimbalWireTests", ["GimbalCRDT", "GimbalWire", "GimbalSigning", "GimbalReplication", "Laws"]),
         .target(name: "TestFiles", path: "Tests/TestFiles", swiftSettings: settings),
         tests("GimbalStorageTests", ["GimbalStorage", "GimbalRocksDB", "TestFiles"]),
