@@ -11,6 +11,8 @@ FOREIGN_NAMES = {
     "Allow": "a header of HTTP",
     "Upgrade": "a header of HTTP",
     "Ready": "a type of etcd's raft",
+    "DispatchQueue": "a type of Dispatch",
+    "Mutex": "a type of Synchronization",
 }
 
 COMMENTED = (".swift", ".md", ".py", ".sh", ".pml", ".cddl", ".js", "Makefile")
