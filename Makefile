@@ -108,6 +108,7 @@ examples: packages
 
 format:
 	swift format --in-place --recursive Package.swift Sources Tests Fuzz
+	Tests/Tidy/wrap.py
 
 lint:
 	swift format lint --strict --recursive Package.swift Sources Tests Fuzz

@@ -8,8 +8,8 @@ from tree import Finding, line_of
 
 # Words in backticks that look like a type's name and are none of ours.
 FOREIGN_NAMES = {
-    "Allow": "a header of HTTP",
-    "Upgrade": "a header of HTTP",
+    **dict.fromkeys(["Accept", "Allow", "Authorization", "Connection", "Host", "Origin", "Upgrade", "Vary"], "a header of HTTP"),
+    **dict.fromkeys(["Subscribe", "SubscribeList", "WebSocket"], "words of clients of the ooo protocol and of browsers"),
     "Ready": "a type of etcd's raft",
     "DispatchQueue": "a type of Dispatch",
     "Mutex": "a type of Synchronization",
