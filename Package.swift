@@ -58,6 +58,7 @@ let package = Package(
             "LawTests", ["GimbalCRDT", "GimbalWire", "GimbalReplication", "Laws"], exclude: ["Counterexamples"]),
         tests("GimbalWireTests", ["GimbalCRDT", "GimbalWire", "GimbalSigning", "GimbalReplication", "Laws"]),
         .target(name: "TestFiles", path: "Tests/TestFiles", swiftSettings: settings),
+        tests("GimbalSigningTests", ["GimbalSigning", "TestFiles"]),
         tests("GimbalStorageTests", ["GimbalStorage", "GimbalRocksDB", "TestFiles"]),
         tests(
             "GimbalStoreTests",
@@ -128,6 +129,13 @@ if !coreOnly {
             ],
             resources: [.embedInCode("Page")]),
         tests("GimbalClientTests", ["GimbalClient", "GimbalWire"]),
+        // What of the server can be tested without a server.
+        tests(
+            "GimbalHTTPTests",
+            [
+                "GimbalCRDT", "GimbalWire", "GimbalSigning", "GimbalStore", "GimbalHTTP", "Laws",
+                .product(name: "NIOCore", package: "swift-nio"),
+            ]),
         tests(
             "EndToEndTests",
             [
