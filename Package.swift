@@ -57,9 +57,10 @@ let package = Package(
             name: "Laws", dependencies: ["GimbalCRDT", "GimbalWire", "GimbalReplication"], path: "Tests/Laws",
             swiftSettings: settings),
         tests(
-            "LawTests", ["GimbalCRDT", "GimbalWire", "GimbalReplication", "GimbalSigning", "Laws"], exclude: ["Counterexamples"]),
+            "LawTests", ["GimbalCRDT", "GimbalWire", "GimbalReplication", "Laws"], exclude: ["Counterexamples"]),
         tests("GimbalWireTests", ["GimbalCRDT", "GimbalWire", "GimbalSigning", "GimbalReplication", "Laws"]),
         .target(name: "TestFiles", path: "Tests/TestFiles", swiftSettings: settings),
+        tests("GimbalSigningTests", ["GimbalSigning", "TestFiles"]),
         tests("GimbalStorageTests", ["GimbalStorage", "GimbalRocksDB", "TestFiles"]),
         tests(
             "GimbalStoreTests",
@@ -135,6 +136,13 @@ if !coreOnly {
                 "GimbalClient", "GimbalWire",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOWebSocket", package: "swift-nio"),
+            ]),
+        // What of the server can be tested without a server.
+        tests(
+            "GimbalHTTPTests",
+            [
+                "GimbalCRDT", "GimbalWire", "GimbalSigning", "GimbalStore", "GimbalHTTP", "Laws",
+                .product(name: "NIOCore", package: "swift-nio"),
             ]),
         tests(
             "EndToEndTests",

@@ -11,7 +11,7 @@ public protocol SpaceStore: AnyObject, Sendable {
     func contains(_ path: Path) -> Bool
     /// Whether the space can be read and written.
     var isReady: Bool { get }
-    /// Whether that is so for good, until its operator mends it.
+    /// Whether the space stays unreadable until its operator mends it.
     var isUnavailable: Bool { get }
 
     /// Takes a write. `completion` is called once, on the writer's thread, when the write is on disk or refused: it must not

@@ -105,7 +105,7 @@ final class WebSocketReader: ChannelDuplexHandler {
     // MARK: Outbound
 
     private func ping(_ context: ChannelHandlerContext) {
-        // A reader that takes no messages cannot see a pong either.
+        // While nothing is read from the socket, no pong can be seen.
         guard !isReadHeld else { return }
         guard hasHeard else {
             end = "the server is silent"

@@ -285,6 +285,11 @@ final class NodeSession: Service {
         let old = node
         // Once a change has failed the old copy is served through every further try: only writes wait meanwhile.
         let rescued = if let old { try await rescue(old) } else { nil as Rescued? }
+        var isChanged = false
+        // Half a change takes no room: the old space stays, and the next try keeps what is written to it until then.
+        defer {
+            if !isChanged { for file in rescued?.files ?? [] { try? FileManager.default.removeItem(atPath: file) } }
+        }
         let database = try copies.begin(space)
         do {
             let (node, _) = try copies.open(database, of: space)
@@ -298,11 +303,10 @@ final class NodeSession: Service {
                 throw error
             }
         } catch {
-            // What was begun takes no room: the old space stays, and the next try keeps what is written to it until then.
             try? folder.removeSpace(database)
-            for file in rescued?.files ?? [] { try? FileManager.default.removeItem(atPath: file) }
             throw error
         }
+        isChanged = true
         logger.notice("following a space", metadata: ["space": "\(space)", "url": "\(plan.pivotURL)"])
     }
 

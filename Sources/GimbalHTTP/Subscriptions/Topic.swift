@@ -5,7 +5,7 @@ import NIOCore
 import NIOWebSocket
 
 /// What somebody subscribes to.
-enum TopicName: Hashable, Sendable, CustomStringConvertible {
+package enum TopicName: Hashable, Sendable, CustomStringConvertible {
     case key(Path)
     case list(Pattern)
     /// The names of keys that changed, without what they hold: costs nothing that grows with the collection, at either end.
@@ -14,7 +14,7 @@ enum TopicName: Hashable, Sendable, CustomStringConvertible {
     var isOfMany: Bool { if case .key = self { false } else { true } }
     var isOfNames: Bool { if case .changes = self { true } else { false } }
 
-    var description: String {
+    package var description: String {
         switch self {
         case .key(let path): path.description
         case .list(let pattern): pattern.description
@@ -28,10 +28,10 @@ enum TopicName: Hashable, Sendable, CustomStringConvertible {
 ///
 /// Messages hold against what it told before and not against commits, so however many commits lie between two of them, each
 /// patch applies exactly, and after a quiet moment the client's copy is what GET answers.
-struct Topic: Sendable {
+package struct Topic: Sendable {
     let name: TopicName
     /// Rises with every message; about the nanoseconds of the last change.
-    private(set) var version: UInt64
+    package private(set) var version: UInt64
     private var entries: [Path: VisibleEntry] = [:]
     private var order = ListOrder()
     /// About what a snapshot of the list takes.
@@ -39,7 +39,7 @@ struct Topic: Sendable {
     private var history = MessageHistory()
     private var snapshotFrame: ByteBuffer?
 
-    init(_ name: TopicName, _ present: [VisibleEntry], version: UInt64) {
+    package init(_ name: TopicName, _ present: [VisibleEntry], version: UInt64) {
         self.name = name
         self.version = version
         for entry in present { entries[entry.path] = entry }
@@ -53,7 +53,7 @@ struct Topic: Sendable {
     ///
     /// - Parameter version: of the message, if there is one; greater than the last.
     /// - Returns: the message for all who have seen everything before it; nil if nothing changed for them.
-    mutating func update(_ changed: [(path: Path, entry: VisibleEntry?)], version: UInt64) -> ByteBuffer? {
+    package mutating func update(_ changed: [(path: Path, entry: VisibleEntry?)], version: UInt64) -> ByteBuffer? {
         let frame: ByteBuffer?
         switch name {
         case .key: frame = updateKey(changed, version)
@@ -73,7 +73,7 @@ struct Topic: Sendable {
     }
 
     /// Everything, for one who knows nothing.
-    mutating func snapshot() -> ByteBuffer {
+    package mutating func snapshot() -> ByteBuffer {
         if let snapshotFrame { return snapshotFrame }
         let frame = snapshot(version)
         snapshotFrame = frame
@@ -81,7 +81,7 @@ struct Topic: Sendable {
     }
 
     /// The messages that one missed who has seen this version; nil if they are not known any more.
-    func missed(since version: UInt64) -> [ByteBuffer]? {
+    package func missed(since version: UInt64) -> [ByteBuffer]? {
         version == self.version ? [] : history.messages(from: version)
     }
 
