@@ -125,6 +125,9 @@ public struct FollowedCopies: Sendable {
         return name
     }
 
+    /// Removes a database that was begun and came to nothing; what cannot be removed now is removed at the next start.
+    public func discard(_ name: String) { try? folder.removeSpace(name) }
+
     /// The one step in which the folder changes its space. Then the database that was followed goes.
     ///
     /// - Parameter changed: called once the folder has changed; it closes the database that was followed.

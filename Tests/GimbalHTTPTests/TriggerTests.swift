@@ -57,7 +57,8 @@ struct TriggerBookTests {
         var random = SeededRandom(seed: 5)
         var book = TriggerBook()
         for number in 0..<30 as Range<UInt64> {
-            book.register(author(number), try #require(TriggerAddress("http://10.0.0.\(number):7001")))
+            let address = TriggerAddress("http://10.0.0.\(number):7001")
+            book.register(author(number), address)
         }
         var now = NIODeadline.uptimeNanoseconds(0)
         var position: UInt64 = 1
@@ -90,7 +91,8 @@ struct TriggerBookTests {
     func rests() throws {
         var book = TriggerBook()
         let node = author(1)
-        book.register(node, try #require(TriggerAddress("http://10.0.0.1:7001")))
+        let address = TriggerAddress("http://10.0.0.1:7001")
+        book.register(node, address)
         func calls(_ seconds: Int64, _ end: UInt64) -> [TriggerBook.Call] {
             book.take(.uptimeNanoseconds(0) + .seconds(seconds), logEnd: end) { _ in true }.calls
         }

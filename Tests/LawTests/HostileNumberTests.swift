@@ -77,7 +77,8 @@ struct HostileNumberTests {
                 change(&$0)
             }.checkpoint
             let before = space.node.core.record
-            try space.stepNode(.snapshot(StagedSnapshot(base: base, checkpoint: checkpoint, greatestLiveStamp: live), []))
+            let snapshot = StagedSnapshot(base: base, checkpoint: checkpoint, greatestLiveStamp: live, entries: 0)
+            try space.stepNode(.snapshot(snapshot))
             #expect(space.node.faults == ["bad-page"])
             #expect(space.node.core.record == before)
         }

@@ -98,11 +98,11 @@ struct ListDeletionTests {
         let actions: [WriteRequest.Action] = [.deleteAll(names), .delete(names[0])]
         let inputs = actions.enumerated().map { PivotInput.write(WriteRequest(token: UInt64($0), action: $1)) }
         let states = WorkingSet(Dictionary(uniqueKeysWithValues: names.map { ($0, live) }))
-        let directives = core.step(inputs, states: states, now: space.now, using: &random)
+        let step = core.step(inputs, given: PivotFacts(states: states), now: space.now, using: &random)
         var failures: [UInt64: WriteFailure] = [:]
-        for case .answerWrite(let token, .failure(let failure)) in directives { failures[token] = failure }
+        for case .answerWrite(let token, .failure(let failure)) in step.directives { failures[token] = failure }
         #expect(failures == [0: .clockExhausted])
-        guard case .commit(let commit) = directives[0] else { Issue.record("the other is written"); return }
+        let commit = try #require(step.commit, "the other is written")
         #expect(commit.base.entries.first?.link?.firstSequence == 1 && commit.base.states.map(\.path) == [names[0]])
     }
 }

@@ -228,10 +228,10 @@ struct PivotRuleTests {
             base: SpaceBase(space: SmallSpace.space, greatestStamp: almost, records: records), record: PivotRecord(),
             signer: space.pivotSigner, primitives: FastPrimitives())
         var random = SeededRandom(seed: 1)
-        let push = PivotPush(token: 8, cursor: .start, checkpointAtCursor: nil, deltas: [first, second])
+        let push = PivotPush(token: 8, cursor: .start, deltas: [first, second])
         let states = WorkingSet(Dictionary(uniqueKeysWithValues: first.paths.map { ($0, nil) }))
-        let directives = core.step([.push(push)], states: states, now: space.now, using: &random)
-        for case .answerPush(_, let outcome) in directives { #expect(outcome.detail == "clock-exhausted") }
+        let step = core.step([.push(push)], given: PivotFacts(states: states), now: space.now, using: &random)
+        for case .answerPush(_, let outcome) in step.directives { #expect(outcome.detail == "clock-exhausted") }
         #expect(core.base.position == 1)
     }
 

@@ -20,7 +20,7 @@ struct StandstillTests {
         space.node = NodeServer(signer: space.signer, disk: disk)
         try space.stepNode(.joined(place: space.pivot.core.place))
         #expect(space.node.takeErrands().count == 1)
-        try space.stepNode(.seal([]))
+        try space.stepNode(.seal)
         #expect(space.node.faults == ["outbox-damaged"])
         #expect(space.node.takeErrands().isEmpty)
     }

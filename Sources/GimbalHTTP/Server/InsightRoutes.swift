@@ -82,7 +82,6 @@ struct InsightRoutes: Sendable {
         }
         return Response(status: .noContent)
     }
-
 }
 
 /// Dead letters, and what else waits at a node, as JSON.
@@ -90,6 +89,10 @@ enum LetterJSON {
     /// It names an incarnation: those of two spaces differ.
     static func id(_ letter: DeadLetter) -> String {
         "\(String(letter.replica.incarnation, radix: 16))-\(letter.operation.sequence)"
+    }
+
+    static func value(_ letter: DeadLetter) -> JSONValue {
+        .object([("id", .string(id(letter))), ("reason", .string(letter.reason))] + fields(letter.operation))
     }
 
     static func fields(_ operation: PendingOperation) -> [JSONValue.Member] {

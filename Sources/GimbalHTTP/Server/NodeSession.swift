@@ -303,7 +303,7 @@ final class NodeSession: Service {
                 throw error
             }
         } catch {
-            try? folder.removeSpace(database)
+            copies.discard(database)
             throw error
         }
         isChanged = true
