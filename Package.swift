@@ -152,8 +152,12 @@ if !coreOnly {
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
             ]),
-        program("pivot", ["GimbalClient", "GimbalHTTP", "GimbalWire", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
-        program("node", ["GimbalClient", "GimbalHTTP", "GimbalWire", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
+        program(
+            "pivot",
+            ["GimbalClient", "GimbalHTTP", "GimbalWire", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
+        program(
+            "node",
+            ["GimbalClient", "GimbalHTTP", "GimbalWire", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
         program(
             "gimbal",
             [

@@ -91,8 +91,8 @@ extension NodeCore {
         raise(fault, &step)
     }
 
-    /// The pivot holds another head of this replica than the push extends; the own chain tells what that means. Whatever it means,
-    /// the next push differs from this one, or there is none: an answer that leads nowhere is shown.
+    /// The pivot holds another head of this replica than the push extends; the own chain tells what that means. Whatever it
+    /// means, the next push differs from this one, or there is none: an answer that leads nowhere is shown.
     private mutating func settle(
         head: Head, sentFrom first: UInt64, _ receiptsWhenSent: UInt64, _ answer: Answer, _ step: inout NodeStep
     ) {

@@ -75,7 +75,8 @@ public struct NodeCore: Sendable {
         if isSpoiled { investigation = .asking }
     }
 
-    /// The node as it is stored now, after a commit whose outcome is not known. Answers to the pushes of before are none to its own.
+    /// The node as it is stored now, after a commit whose outcome is not known. Answers to the pushes of before are none to its
+    /// own.
     public func reloaded(base: SpaceBase, record: NodeRecord, chain: [SealedLink]) -> NodeCore {
         var fresh = NodeCore(base: base, record: record, chain: chain, signer: signer, primitives: primitives)
         fresh.pushNumber = pushNumber

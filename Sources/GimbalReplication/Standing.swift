@@ -1,5 +1,5 @@
-/// How a space stands in one process, for everybody who asks: its status, the metrics, the health check, the page and programs that
-/// embed a node all read this and nothing else.
+/// How a space stands in one process, for everybody who asks: its status, the metrics, the health check, the page and programs
+/// that embed a node all read this and nothing else.
 public struct Standing: Hashable, Sendable {
     public enum Phase: String, Hashable, Sendable {
         /// Its first copy is still to come.

@@ -43,8 +43,8 @@ struct Folder {
         return names
     }
 
-    /// Throws what keeps RocksDB from opening a database here: it makes files, needs descriptors for them, and writes what its logs
-    /// hold into tables.
+    /// Throws what keeps RocksDB from opening a database here: it makes files, needs descriptors for them, and writes what its
+    /// logs hold into tables.
     func checkWritable() throws(StorageError) {
         let probe = "\(path)/probe\(StagedFile.suffix)"
         let file = open(probe, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)

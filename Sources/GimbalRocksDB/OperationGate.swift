@@ -32,8 +32,8 @@ final class OperationGate: Sendable {
         state.wrappingSubtract(1, ordering: .releasing)
     }
 
-    /// Returns when everything that was inside has left. From inside it would wait for itself. May be called again while it is shut,
-    /// with another reason.
+    /// Returns when everything that was inside has left. From inside it would wait for itself. May be called again while it is
+    /// shut, with another reason.
     func shut(_ reason: StorageError) {
         self.reason.withLock { $0 = reason }
         state.bitwiseOr(Self.shutBit, ordering: .acquiringAndReleasing)

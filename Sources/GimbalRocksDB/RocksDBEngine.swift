@@ -30,8 +30,8 @@ public final class RocksDBEngine: StorageEngine {
         }
     }
 
-    /// No changes yet. A large batch has its room from the beginning, since growing copies it into fresh pages again and again: RocksDB keeps
-    /// the room of what it was created from and cleared of. Only pages that are written to are real.
+    /// No changes yet. A large batch has its room from the beginning, since growing copies it into fresh pages again and again:
+    /// RocksDB keeps the room of what it was created from and cleared of. Only pages that are written to are real.
     static func changes(withRoomFor batch: StorageBatch) -> OpaquePointer? {
         let bytes = batch.changes.reduce(64) { $0 + $1.key.count + ($1.value?.count ?? 0) + 16 }
         guard bytes > 1 << 20, let zeros = calloc(bytes, 1) else { return rocksdb_writebatch_create() }
@@ -85,8 +85,8 @@ public final class RocksDBEngine: StorageEngine {
 
     public func onTrouble(_ listener: @escaping @Sendable (StorageTrouble) -> Void) { handle.writes.onTrouble(listener) }
 
-    /// Waits for calls that are under way; those that come meanwhile fail with `.recovering`. The database is closed only once a file
-    /// could be written, so that reads go on until then.
+    /// Waits for calls that are under way; those that come meanwhile fail with `.recovering`. The database is closed only once a
+    /// file could be written, so that reads go on until then.
     public func recover() throws(StorageError) {
         try recovering.withLock { _ throws(StorageError) in
             guard handle.writes.isOff else { return }

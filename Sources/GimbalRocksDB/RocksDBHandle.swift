@@ -63,8 +63,8 @@ final class RocksDBHandle: @unchecked Sendable {
         }
     }
 
-    /// Closes the database and opens it anew, which forgets every error that RocksDB keeps until then. Waits for the operations that
-    /// are under way; those that come meanwhile fail with `.recovering`.
+    /// Closes the database and opens it anew, which forgets every error that RocksDB keeps until then. Waits for the operations
+    /// that are under way; those that come meanwhile fail with `.recovering`.
     ///
     /// Throws when it cannot be opened for writing. Then it is open for reading if that is possible.
     func reopen() throws(StorageError) {
@@ -136,8 +136,8 @@ final class RocksDBHandle: @unchecked Sendable {
 
     /// Durable on return: the write-ahead log is synchronised before RocksDB answers.
     ///
-    /// Throws `.uncertain` when the batch may be in the write-ahead log all the same. It is not when the log did not take all of its
-    /// bytes, or no new log could be made for them: a record that is cut off is none.
+    /// Throws `.uncertain` when the batch may be in the write-ahead log all the same. It is not when the log did not take all of
+    /// its bytes, or no new log could be made for them: a record that is cut off is none.
     func write(_ batch: OpaquePointer?) throws(StorageError) {
         do throws(StorageError) {
             try attempt { rocksdb_write(database, writeOptions, batch, $0) }

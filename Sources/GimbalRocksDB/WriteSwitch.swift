@@ -3,9 +3,9 @@ import Synchronization
 
 /// Lets one write through at a time, and none after one failed, until the database was opened again.
 ///
-/// RocksDB is not to be used for writing after a failure: it refuses most writes from then on, and Debian's library, which has its
-/// assertions on, ends the process when a second thread writes to a log whose fsync failed, or when a file is ingested after it
-/// helped itself out of a full disk.
+/// RocksDB is not to be used for writing after a failure: it refuses most writes from then on, and Debian's library, which has
+/// its assertions on, ends the process when a second thread writes to a log whose fsync failed, or when a file is ingested after
+/// it helped itself out of a full disk.
 final class WriteSwitch: Sendable {
     /// Why no write is taken.
     private let failure = Mutex<StorageError?>(nil)

@@ -50,7 +50,8 @@ public enum DurableFile {
         return (bytes, facts.st_mode & 0o7777)
     }
 
-    /// Replaces the file; after a crash at any moment it holds what it held before, or all of `bytes`. Only its owner can read it.
+    /// Replaces the file; after a crash at any moment it holds what it held before, or all of `bytes`. Only its owner can read
+    /// it.
     public static func write(_ bytes: [UInt8], to path: String) throws(Failure) {
         let draft = try Draft(of: path)
         try draft.append(bytes)

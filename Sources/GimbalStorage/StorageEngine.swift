@@ -95,10 +95,11 @@ public protocol StorageEngine: StorageView {
     /// Calls `listener`, on any thread, with what goes wrong: see `StorageTrouble`. One listener at a time.
     func onTrouble(_ listener: @escaping @Sendable (StorageTrouble) -> Void)
 
-    /// Takes writes again after one failed, if what failed it is gone. From here on everybody sees what is on disk, which may hold a
-    /// batch whose outcome was unknown, and views from before fail with `.closed`.
+    /// Takes writes again after one failed, if what failed it is gone. From here on everybody sees what is on disk, which may
+    /// hold a batch whose outcome was unknown, and views from before fail with `.closed`.
     ///
-    /// Throws while it cannot; then it takes no writes still, and reads go on where the storage allows. Harmless when nothing failed.
+    /// Throws while it cannot; then it takes no writes still, and reads go on where the storage allows. Harmless when nothing
+    /// failed.
     func recover() throws(StorageError)
 
     /// Numbers for people: names and values as the engine calls them.

@@ -325,8 +325,8 @@ public final class NodeSpace: SpaceStore {
             let failure = WriteFailure(error)
             for completion in completions { completion(.failure(failure)) }
             guard !doneHandlers.isEmpty else { return }
-            // What came from the network is not lost: it is asked for again once everything was read anew, and not before. The stream
-            // that brought it is cut.
+            // What came from the network is not lost: it is asked for again once everything was read anew, and not before. The
+            // stream that brought it is cut.
             keeper.met(error)
             commandSink.yield(.follow(withOwnBodies: false))
         }

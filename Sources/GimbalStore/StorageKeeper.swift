@@ -3,9 +3,9 @@ import GimbalReplication
 import GimbalStorage
 import Synchronization
 
-/// What one space knows of its storage's troubles: says them, and has the storage opened again, with growing pauses, until it takes
-/// writes once more. What is in memory is read anew from the storage then, exactly as a restart would, because a batch that failed
-/// may be on disk all the same.
+/// What one space knows of its storage's troubles: says them, and has the storage opened again, with growing pauses, until it
+/// takes writes once more. What is in memory is read anew from the storage then, exactly as a restart would, because a batch that
+/// failed may be on disk all the same.
 final class StorageKeeper: Sendable {
     private struct State {
         /// Why no write is taken.

@@ -1,7 +1,8 @@
 import GimbalStorage
 import Synchronization
 
-/// An engine whose commit can fail with an unknown outcome, as one whose fsync fails does: the batch is there after `recover`, or not.
+/// An engine whose commit can fail with an unknown outcome, as one whose fsync fails does: the batch is there after `recover`, or
+/// not.
 final class UncertainEngine: StorageEngine {
     private struct State {
         var outcome: Bool?

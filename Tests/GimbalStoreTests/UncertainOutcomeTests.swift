@@ -7,7 +7,8 @@ import GimbalWire
 import Synchronization
 import Testing
 
-/// A commit whose outcome is not known: who waits is told so, nothing is written over what may be there, and all goes on by itself.
+/// A commit whose outcome is not known: who waits is told so, nothing is written over what may be there, and all goes on by
+/// itself.
 struct UncertainOutcomeTests {
     private func write(_ store: any SpaceStore, _ key: String, _ value: String) async throws -> Result<Written, WriteFailure> {
         await store.write(.set(try path(key), value: Array(value.utf8)))

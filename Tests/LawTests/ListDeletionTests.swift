@@ -24,7 +24,7 @@ struct ListDeletionTests {
         let delta = try #require(space.pivot.disk.log.last).delta
         #expect(delta.operations.compactMap { $0?.path.description } == [one, two, register])
         for path in try paths(one, two, register) { #expect(space.pivot.disk.base.states[path]?.visible == nil) }
-        guard case .publish(_, let told) = directives[1], case .answerWrite(0, .success) = directives[2] else {
+        guard case .publish(_, let told) = directives[0], case .answerWrite(0, .success) = directives[1] else {
             Issue.record("the answer comes after the publication")
             return
         }

@@ -48,8 +48,8 @@ final class SyncOnRead: FreshnessSource {
         }
     }
 
-    /// A pivot that refuses connections is away at once. One behind a link that swallows everything is only slow until its question
-    /// is old; a stream that is open says that it is not away.
+    /// A pivot that refuses connections is away at once. One behind a link that swallows everything is only slow until its
+    /// question is old; a stream that is open says that it is not away.
     private func isAway(_ state: State) -> Bool {
         let now = NIODeadline.now()
         if let until = state.awayUntil, now < until { return state.wasFollowing || !node.isFollowing }

@@ -33,7 +33,8 @@ extension DurableFile.Failure: HTTPResponseError {
 
     public func response(from request: Request, context: some RequestContext) throws -> Response {
         refusal(
-            status, isFull ? "temporary-full" : "temporary-failed", "a temporary file could not be written in the data folder: \(reason)")
+            status, isFull ? "temporary-full" : "temporary-failed",
+            "a temporary file could not be written in the data folder: \(reason)")
     }
 }
 

@@ -98,8 +98,8 @@ struct HTTPService: Service {
     }
 }
 
-/// The operator's door: a Unix socket that only the owner of the data folder can open. It is made in a folder that nobody else can
-/// enter, and moved to its place once its mode is right: not for an instant can others connect.
+/// The operator's door: a Unix socket that only the owner of the data folder can open. It is made in a folder that nobody else
+/// can enter, and moved to its place once its mode is right: not for an instant can others connect.
 struct OperatorSocket: Sendable {
     /// Where it is bound.
     let path: String

@@ -51,7 +51,8 @@ final class Retention: Sendable {
         published = Mutex(stored)
     }
 
-    /// Starts the thread; it ends with `close`, or when there is no situation any more. `failed` hears what keeps it from its work.
+    /// Starts the thread; it ends with `close`, or when there is no situation any more. `failed` hears what keeps it from its
+    /// work.
     func start(
         failed: @escaping @Sendable (StoreError) -> Void, _ situation: @escaping @Sendable () -> Situation?
     ) {
