@@ -18,10 +18,11 @@ EVIL = "https://evil.example"
 ROUTES = [
     ("POST", "/things/csrf"), ("POST", "/things/*"), ("PATCH", "/things/secret"), ("GET", "/things/secret"),
     ("HEAD", "/things/secret"), ("DELETE", "/things/secret"), ("GET", "/things/*"), ("DELETE", "/things/*"), ("GET", "/**"),
-    ("POST", "/things/csrf?x=1"), ("GET", "/things/secret?siblings=1"), ("GET", "/"), ("GET", "/?api=keys"), ("GET", "/?api=info"),
-    ("GET", "/metrics"), ("GET", "/_gimbal/export"), ("GET", "/_gimbal/status"), ("GET", "/_gimbal/members"),
-    ("GET", "/_gimbal/deadletters"), ("GET", "/_gimbal/outbox"), ("GET", "/_gimbal/explain?key=things/secret"),
-    ("GET", "/_gimbal/page/app.js"), ("POST", "/_gimbal/import"), ("POST", "/_gimbal/deadletters/x/retry"),
+    ("POST", "/things/csrf?x=1"), ("GET", "/things/secret?siblings=1"), ("GET", "/"), ("GET", "/?api=keys"),
+    ("GET", "/?api=info"), ("GET", "/metrics"), ("GET", "/_gimbal/export"), ("GET", "/_gimbal/status"),
+    ("GET", "/_gimbal/members"), ("GET", "/_gimbal/deadletters"), ("GET", "/_gimbal/outbox"),
+    ("GET", "/_gimbal/explain?key=things/secret"), ("GET", "/_gimbal/page/app.js"), ("POST", "/_gimbal/import"),
+    ("POST", "/_gimbal/deadletters/x/retry"),
     ("DELETE", "/_gimbal/deadletters/x"), ("POST", "/_gimbal/members/" + "0" * 64), ("GET", "/_pivot/health/nodes"),
     ("GET", "/_pivot/version"), ("GET", "/_health/live"), ("GET", "/_health/ready"), ("OPTIONS", "/things/secret"),
     ("PUT", "/things/secret"), ("GET", "/%5Fgimbal/status"), ("GET", "/nothing/here"),
@@ -72,14 +73,15 @@ def foreign(server, space):
 
 
 def rebound(server, space):
-    for host in ("evil.example", f"evil.example:{server.address.split(':')[1]}", "127.0.0.1.evil.example", "localhost.evil.example",
-                 "1.2.3.4.evil", "EVIL.example.", "127.0.0.1:x"):
+    for host in ("evil.example", f"evil.example:{server.address.split(':')[1]}", "127.0.0.1.evil.example",
+                 "localhost.evil.example", "1.2.3.4.evil", "EVIL.example.", "127.0.0.1:x"):
         refused(server, space, ROUTES if host == "evil.example" else CLIENT, 421, "unknown-host", Host=host)
         assert upgrade(server, "/**", Host=host) == 421, host
     # What nodes ask is signed or no secret, and they know their pivot by any name; a page still gets nothing.
     assert ask(server, "GET", "/_pivot/v1/spaces", Host="evil.example").status_code == 200
     refused(server, space, REPLICATION, 403, "foreign-origin", Host="evil.example", Origin="http://evil.example")
-    for host in (server.address, "127.0.0.1", "localhost", "LOCALHOST:80", "[::1]:7000", "192.168.1.7", socket.gethostname(), "pivot"):
+    for host in (server.address, "127.0.0.1", "localhost", "LOCALHOST:80", "[::1]:7000", "192.168.1.7", socket.gethostname(),
+                 "pivot"):
         for method, path in CLIENT:
             answer = ask(server, method, path, Host=host)
             assert answer.status_code in (200, 404), (host, method, path, answer.status_code)

@@ -158,7 +158,8 @@ def judged_by_the_head(pivot):
     for name, path, headers, length, status, code in rows:
         with raw(pivot) as connection:
             lines = {"Host": pivot.address, "Content-Length": length} | headers
-            connection.sendall((f"POST {path} HTTP/1.1\r\n" + "".join(f"{k}: {v}\r\n" for k, v in lines.items()) + "\r\n").encode())
+            head = f"POST {path} HTTP/1.1\r\n" + "".join(f"{k}: {v}\r\n" for k, v in lines.items()) + "\r\n"
+            connection.sendall(head.encode())
             assert answer(connection) == (status, code), name
     signed = member.headers("POST", push, body=body)
     assert member.send("POST", push, body=body[:-1] + b"\x01", headers=signed).status_code == 401
@@ -189,7 +190,8 @@ def unfinished(pivot):
             connection = raw(pivot)
             crowd.append(connection)
             try:
-                connection.sendall(f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n".encode() + b" " * (length - 1))
+                head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n"
+                connection.sendall(head.encode() + b" " * (length - 1))
             except OSError:
                 pass
     refused = set()
@@ -253,7 +255,8 @@ def values(binaries):
     assert requests.post(founded.url + "/k", data='"' + "x" * 1999 + '"', timeout=30).status_code == 413
     founded.stop()
     for flags in (["--value-bytes", str((16 << 20) + 1)], ["--value-bytes", "0"], ["--max-clock-ahead", "99999999"],
-                  ["--allow-origin", "*"], ["--allow-origin", "null"], ["--allow-host", "http://a.example"], ["--allow-host", "*"]):
+                  ["--allow-origin", "*"], ["--allow-origin", "null"], ["--allow-host", "http://a.example"],
+                  ["--allow-host", "*"]):
         ended(binaries, flags, 64, "usage")
     print("valueBytes: founded with, raised to 16 MiB, lowered; nodes follow; what is no value is refused at the start")
 
@@ -287,10 +290,12 @@ def stopping(binaries):
     for index in range(30):
         assert session.post(f"{server.url}/things/{index}", data='"' + "x" * 50000 + '"', timeout=30).status_code == 200
     crowd = []
-    for request in [b"GET /things/* HTTP/1.1\r\nHost: x\r\n\r\n" * 20] * 5 + [b"GET /things/1 HTTP/1.1\r\nHost: x\r\n\r\n" * 500] * 2 + [
+    many = [b"GET /things/* HTTP/1.1\r\nHost: x\r\n\r\n" * 20] * 5 + [b"GET /things/1 HTTP/1.1\r\nHost: x\r\n\r\n" * 500] * 2
+    for request in many + [
             b"POST /things/half HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n1", b"GET /things/*?limit=1 HTTP",
             b"POST /_gimbal/import HTTP/1.1\r\nHost: x\r\nContent-Length: 99\r\n\r\n1", b"",
-            b"POST /things/half?x=1 HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n1", b"GET /_gimbal/export HTTP/1.1\r\nHost: x\r\n\r\n"]:
+            b"POST /things/half?x=1 HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n1",
+            b"GET /_gimbal/export HTTP/1.1\r\nHost: x\r\n\r\n"]:
         connection = socket.socket()
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         connection.connect((server.address.split(":")[0], int(server.address.split(":")[1])))

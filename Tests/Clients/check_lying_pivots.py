@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Numbers that a pivot signed and no honest one would: a node shows a fault, lives, writes, and starts again: check_lying_pivots.py BINARIES"""
+"""Numbers that a pivot signed and no honest one would: a node shows a fault, lives, writes, and starts again:
+check_lying_pivots.py BINARIES"""
 
 import os
 import sys
@@ -43,7 +44,8 @@ def follow(binaries, pivot, is_ready_first):
 
 def use(node):
     """Whatever shows and adds up what the pivot said."""
-    for path in ("/_gimbal/status", "/metrics", "/_gimbal/explain?key=things/a", "/things/a?siblings=1", "/things/*", "/?api=pivot"):
+    for path in ("/_gimbal/status", "/metrics", "/_gimbal/explain?key=things/a", "/things/a?siblings=1", "/things/*",
+                 "/?api=pivot"):
         assert requests.get(node.url + path, timeout=20).status_code in (200, 503), path
     if is_ready(node):
         for path in ("/things/new", "/things/*", "/things/a"):

@@ -77,7 +77,8 @@ def check(pivot, rng, count):
         for way in ways:
             with Raw(pivot) as raw:
                 # Twice: the first write of a key is the only one whose `updated` is 0.
-                for clean in (store, store, b"DELETE /things/b HTTP/1.1\r\nHost: h\r\n\r\n", b"DELETE /settings HTTP/1.1\r\nHost: h\r\n\r\n",
+                for clean in (store, store, b"DELETE /things/b HTTP/1.1\r\nHost: h\r\n\r\n",
+                              b"DELETE /settings HTTP/1.1\r\nHost: h\r\n\r\n",
                               b"DELETE /things/none HTTP/1.1\r\nHost: h\r\n\r\n"):
                     raw.send(clean).answer()
             answer = reading(pivot, way)

@@ -1,4 +1,5 @@
-"""A pivot that is not ours: signed answers, pages and snapshots from a log that it makes up, as true or as false as it is told."""
+"""A pivot that is not ours: signed answers, pages and snapshots from a log that it makes up, as true or as false as it
+is told."""
 
 import json
 import os
@@ -101,7 +102,8 @@ class LyingPivot:
     def honest_page(self, after, entries=None, **changes):
         entries = self.entries[after:] if entries is None else entries
         return encode_array([
-            encode("gimbal.page.1"), encode(after), encode_array([entry.encoded for entry in entries]), self.checkpoint(**changes)])
+            encode("gimbal.page.1"), encode(after), encode_array([entry.encoded for entry in entries]),
+            self.checkpoint(**changes)])
 
     def made_up_snapshot(self, position=None, heads=None):
         """Of the log's real entries, at any position: the right edge of the log is made up to fit."""
@@ -111,7 +113,8 @@ class LyingPivot:
         for left in reversed(parts[:-1]):
             root = hashes.node(left, root)
         items = self.state.write_items() + [
-            (replica_bucket(*replica), head_item((*replica, sequence), hash)) for replica, (sequence, hash) in sorted(heads.items())]
+            (replica_bucket(*replica), head_item((*replica, sequence), hash))
+            for replica, (sequence, hash) in sorted(heads.items())]
         checkpoint = self.checkpoint(position=position, state_digest=state_digest(items), log_root=root)
         body = encode_array([
             encode("gimbal.snapshot.1"), encode(self.space), encode_array([self.certificate]), encode_array([checkpoint]),

@@ -25,7 +25,8 @@ def vectors():
         "a log of one": replace(BASE, position=1),
         "after a join": replace(BASE, epoch=(3, 0), position=2**40, first_position=2**40 - 5),
         "greatest numbers": replace(
-            BASE, epoch=(ORDINAL, 2**64 - 1), position=ORDINAL, first_position=ORDINAL, pivot_time=ORDINAL, greatest_stamp=GREATEST
+            BASE, epoch=(ORDINAL, 2**64 - 1), position=ORDINAL, first_position=ORDINAL, pivot_time=ORDINAL,
+            greatest_stamp=GREATEST,
         ),
     }
     wrong = [
