@@ -142,7 +142,7 @@ if !coreOnly {
         program(
             "gimbal",
             [
-                "GimbalCRDT", "GimbalWire", "GimbalSigning",
+                "GimbalClient", "GimbalCRDT", "GimbalWire", "GimbalSigning",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),

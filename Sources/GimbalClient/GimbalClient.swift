@@ -22,7 +22,11 @@ public final class GimbalClient: Sendable {
     ///   - options: how the client behaves.
     /// - Throws: ``GimbalError/invalidURL(_:)``. The network is not used yet.
     public convenience init(url: String, options: Options = Options()) throws(GimbalError) {
-        self.init(transport: HTTPTransport(try ServerAddress(url), options), options: options)
+        let address: ServerAddress
+        do {
+            address = try ServerAddress(url)
+        } catch { throw .invalidURL("\(error)") }
+        self.init(transport: HTTPTransport(address, options), options: options)
     }
 
     package init(transport: any Transport, options: Options) {

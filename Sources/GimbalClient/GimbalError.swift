@@ -48,7 +48,7 @@ public enum GimbalError: Error, Hashable, Sendable {
     case undecodable(path: String, reason: String)
     /// The value cannot be written as JSON.
     case unencodable(reason: String)
-    /// The URL names no server.
+    /// The URL names no server; with the reason.
     case invalidURL(String)
     /// The task was cancelled. Whether a write that ended so has been done is not known.
     case cancelled
@@ -102,7 +102,7 @@ extension GimbalError: CustomStringConvertible {
         case .unexpectedAnswer(let what): "unexpected answer: \(what)"
         case .undecodable(let path, let reason): "the value at \(path) cannot be decoded: \(reason)"
         case .unencodable(let reason): "the value cannot be encoded: \(reason)"
-        case .invalidURL(let url): "\(url) is not the URL of a server"
+        case .invalidURL(let reason): "this is not the URL of a server: \(reason)"
         case .cancelled: "cancelled"
         case .shutDown: "the client was shut down"
         }

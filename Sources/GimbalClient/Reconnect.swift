@@ -1,6 +1,6 @@
 /// How a subscription comes back when its connection is gone.
 public struct Reconnect: Hashable, Sendable {
-    /// The wait before the first attempt; it doubles with each one that fails.
+    /// The longest wait before the first attempt; it doubles with each one that fails.
     public var firstDelay: Duration
     public var greatestDelay: Duration
     /// How many attempts in a row may fail before the subscription throws; nil: it never gives up.
@@ -18,7 +18,8 @@ public struct Reconnect: Hashable, Sendable {
     public static let never = Reconnect(attempts: 0)
 }
 
-/// The waits between attempts: each twice as long as the last, and scattered so that clients do not come back all at once.
+/// The waits between attempts: each twice as long as the last, and anything from half of that to the whole, so that clients do
+/// not come back all at once.
 package struct Backoff: Sendable {
     private let policy: Reconnect
     private var delay: Duration
@@ -32,6 +33,6 @@ package struct Backoff: Sendable {
     package mutating func next() -> Duration {
         defer { delay = min(delay * 2, policy.greatestDelay) }
         failures += 1
-        return delay + policy.firstDelay * Double.random(in: 0...1)
+        return delay * Double.random(in: 0.5...1)
     }
 }

@@ -29,7 +29,7 @@ extension NodeCore {
             return
         }
         guard isAdmissible(page.checkpoint.checkpoint.epoch) else {
-            return raise(.badPage(detail: "epoch \(page.checkpoint.checkpoint.epoch) after \(record.epoch)"), &step)
+            return refuse("epoch \(page.checkpoint.checkpoint.epoch) after \(record.epoch)", &step)
         }
         var work = PageWork(
             base: base, states: step.states.states, changes: step.baseChanges, clock: writer.clock,
@@ -40,7 +40,7 @@ extension NodeCore {
             case .unknownReceipt:
                 return askForEnd(&step)
             case .wrong(let reason):
-                return raise(.badPage(detail: reason), &step)
+                return refuse(reason, &step)
             }
         }
         // What the pages before this one in the step changed is in the digest already.
@@ -49,11 +49,17 @@ extension NodeCore {
         let checkpoint = page.checkpoint.checkpoint
         guard work.base.position == checkpoint.position, work.base.firstPosition == checkpoint.firstPosition,
             work.base.frontier.root(primitives) == checkpoint.logRoot
-        else { return raise(.badPage(detail: "the entries do not lead to the checkpoint's log root"), &step) }
+        else { return refuse("the entries do not lead to the checkpoint's log root", &step) }
         guard stateDigest == checkpoint.stateDigest else {
-            return raise(.badPage(detail: "the state differs from the checkpoint's digest"), &step)
+            return refuse("the state differs from the checkpoint's digest", &step)
         }
         adopt(work, page, &step)
+    }
+
+    /// The stretch is asked for again: what was damaged on its way comes whole, even if nothing else ever comes.
+    private mutating func refuse(_ reason: String, _ step: inout NodeStep) {
+        raise(.badPage(detail: reason), &step)
+        step.effects.append(.follow(withOwnBodies: isInvestigating))
     }
 
     func isAdmissible(_ epoch: Epoch) -> Bool {

@@ -3,9 +3,6 @@ import GimbalWire
 
 /// The way up: sealing the outbox, one push in flight, and what the pivot's answers mean.
 extension NodeCore {
-    /// At most this many deltas in one push, which is one commit of the pivot.
-    static let pushTargetDeltas = 64
-
     /// When nothing is on its way, what this step wrote is sealed in the same commit and can leave at once.
     mutating func sealWhatWasWritten(_ step: inout NodeStep) {
         guard push == .idle, investigation == .none, let first = step.added.first,
@@ -24,13 +21,13 @@ extension NodeCore {
     mutating func appendSealed(_ operations: [PendingOperation], _ step: inout NodeStep) {
         var remaining = operations[...]
         while !remaining.isEmpty {
-            let part = remaining.prefix(Sealing.prefixLength(of: remaining))
+            let part = remaining.prefix(Sealing.prefixLength(of: remaining, targetBytes: window.deltaBytes))
             remaining = remaining.dropFirst(part.count)
             let previous = chain.last?.headerHash ?? receiptHead.headerHash
             let delta = Sealing.seal(part, of: replica, in: base.space, after: previous, with: signer, primitives)
             let link = SealedLink(
                 firstSequence: delta.header.firstSequence, lastSequence: delta.header.lastSequence,
-                headerHash: delta.verified.headerHash)
+                headerHash: delta.verified.headerHash, bytes: delta.verified.sealed.bytes.count)
             chain.append(link)
             step.addedSealed.append(SealedOutboxDelta(link: link, delta: delta.verified))
         }
@@ -39,11 +36,12 @@ extension NodeCore {
     /// Starts the next push or sealing when nothing is on its way.
     mutating func continuePush(_ step: inout NodeStep) {
         guard push == .idle, investigation == .none, record.isReady || readyTarget != nil else { return }
-        let waiting = chain.filter { $0.firstSequence > offeredThrough }.prefix(Self.pushTargetDeltas)
+        let waiting = window.prefix(of: chain, after: offeredThrough)
         if let first = waiting.first, let last = waiting.last {
             pushNumber += 1
             push = .inFlight(
-                from: first.firstSequence, through: last.lastSequence, receiptsThrough: receiptHead.sequence)
+                from: first.firstSequence, through: last.lastSequence, receiptsThrough: receiptHead.sequence,
+                Sent(deltas: waiting.count, bytes: waiting.reduce(0) { $0 + $1.bytes }))
             step.effects.append(.push(number: pushNumber, cursor, firstSequences: waiting.map(\.firstSequence)))
         } else if sealedThrough + 1 < writer.nextSequence {
             push = .sealing
@@ -53,8 +51,9 @@ extension NodeCore {
 
     /// What the answer to the push in flight means.
     mutating func settle(_ answer: Answer, _ step: inout NodeStep) {
-        guard case .inFlight(let first, let through, let receiptsWhenSent) = push else { return }
+        guard case .inFlight(let first, let through, let receiptsWhenSent, let sent) = push else { return }
         push = .idle
+        window.answered(sent.bytes)
         switch answer.verdict {
         case .accepted:
             offeredThrough = through
@@ -70,6 +69,13 @@ extension NodeCore {
         case .malformed, .badSignature, .notAMember, .wrongSpace, .gone, .current:
             pause(.refused(answer.verdict, detail: answer.detail), &step)
         }
+    }
+
+    /// No answer came. What is too large for the way goes in smaller pushes at once, as far as it was sealed in parts.
+    mutating func pushFailed(isTooLarge: Bool) {
+        guard case .inFlight(_, _, _, let sent) = push else { return }
+        window.failed(sent.bytes, isTooLarge: isTooLarge)
+        push = isTooLarge && sent.deltas > 1 ? .idle : .paused
     }
 
     private mutating func pause(_ fault: NodeFault, _ step: inout NodeStep) {

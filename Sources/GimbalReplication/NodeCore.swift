@@ -21,6 +21,7 @@ public struct NodeCore: Sendable {
     /// Where the log ended when it said so: a pull that reaches it brings the receipts.
     var receiptsExpectedBy: Cursor?
     var push = PushState.idle
+    var window = PushWindow()
     /// The last push has this number. An answer that comes late is none to a later push.
     var pushNumber: UInt64 = 0
     /// The node serves once its base is here.
@@ -31,11 +32,17 @@ public struct NodeCore: Sendable {
     enum PushState: Hashable, Sendable {
         case idle
         /// Sent from one sequence up to another, no answer yet; receipts had come up to a third.
-        case inFlight(from: UInt64, through: UInt64, receiptsThrough: UInt64)
+        case inFlight(from: UInt64, through: UInt64, receiptsThrough: UInt64, Sent)
         /// The shell was told to step with `.seal`.
         case sealing
         /// Until a retry, a page or an investigation starts it again.
         case paused
+    }
+
+    /// What a push carries.
+    struct Sent: Hashable, Sendable {
+        var deltas: Int
+        var bytes: Int
     }
 
     enum Investigation: Hashable, Sendable {
@@ -99,7 +106,7 @@ public struct NodeCore: Sendable {
             case .page(let page): apply(page, &step)
             case .seal: seal(facts.outbox, &step)
             case .pushAnswered(let answer, let number): if number == pushNumber { settle(answer, &step) }
-            case .pushFailed(let number, _): if number == pushNumber, case .inFlight = push { push = .paused }
+            case .pushFailed(let number, let isTooLarge): if number == pushNumber { pushFailed(isTooLarge: isTooLarge) }
             case .pushInterrupted: push = .paused
             case .retryPush: if push == .paused { push = .idle }
             case .investigate(let until): investigate(until, &step)
@@ -236,6 +243,7 @@ public struct NodeCore: Sendable {
         if !record.isReady { readyTarget = place }
         becomeReady(&step)
         if case .refused = fault { clearFault(&step) }
+        window.joined()
         if push == .paused { push = .idle }
         resumeInvestigation(&step)
     }

@@ -11,7 +11,8 @@ public enum NodeInput: Sendable {
     case seal
     /// The pivot's word on the push of this number.
     case pushAnswered(Answer, push: UInt64)
-    /// No answer to the push of this number came. It is sent again byte for byte, when `retryPush` says so.
+    /// No answer to the push of this number came. It is sent again byte for byte, when `retryPush` says so; in smaller parts and
+    /// at once if it was too large for something on the way and has parts.
     case pushFailed(push: UInt64, isTooLarge: Bool = false)
     /// The shell could not do what it was told. Nothing is sent until `retryPush` or `joined`.
     case pushInterrupted
@@ -147,8 +148,11 @@ public struct SealedLink: Hashable, Sendable {
     public var firstSequence: UInt64
     public var lastSequence: UInt64
     public var headerHash: Digest
+    /// Of the sealed delta.
+    public var bytes: Int
 
-    public init(firstSequence: UInt64, lastSequence: UInt64, headerHash: Digest) {
+    public init(firstSequence: UInt64, lastSequence: UInt64, headerHash: Digest, bytes: Int) {
+        self.bytes = bytes
         self.firstSequence = firstSequence
         self.lastSequence = lastSequence
         self.headerHash = headerHash

@@ -79,7 +79,7 @@ enum Sealing {
 
     /// How many of the operations, from the first, go into one delta: at most 4,096, and no more than the target's bytes
     /// unless one alone is larger.
-    static func prefixLength(of operations: ArraySlice<PendingOperation>) -> Int {
+    static func prefixLength(of operations: ArraySlice<PendingOperation>, targetBytes: Int = targetBytes) -> Int {
         var bytes = 0
         var replicas: Set<ReplicaID> = []
         for (offset, operation) in operations.enumerated() {

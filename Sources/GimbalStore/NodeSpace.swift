@@ -33,7 +33,7 @@ public final class NodeSpace: SpaceStore {
     public let pivotClock: PivotClock
     private let loop = BatchLoop<Job>()
     private let stepper: Mutex<Stepper<NodeDisk>>
-    private let published: Mutex<Published>
+    let published: Mutex<Published>
     let options: SpaceOptions
     let retention: Retention
     let proofs: ProofCheck
@@ -41,7 +41,7 @@ public final class NodeSpace: SpaceStore {
     private let listeners = Mutex<[@Sendable ([Path]) -> Void]>([])
 
     /// What other threads see of the core, as of the last commit.
-    private struct Published {
+    struct Published {
         var cursor: Cursor
         var replica: ReplicaID
         var records: SpaceRecords
@@ -50,10 +50,14 @@ public final class NodeSpace: SpaceStore {
         var fault: NodeFault?
         /// What the pivot's answers say while nothing reaches the core.
         var connectionFault: NodeFault?
+        /// Why what is pushed does not arrive.
+        var pushFault: NodeFault?
         /// Whether the log's stream is open.
         var isFollowing = false
-        /// Its outbox was sealed for good: what would still be written nobody would ever see.
+        /// Its outbox was sealed: what would still be written nobody would ever see.
         var isLeft = false
+        /// It may be about to be left: nothing of it is served until its pivot was asked.
+        var isHeld = false
         var checkpoint: SignedPayload?
         var firstPosition: UInt64
         /// A snapshot that is coming in.
@@ -121,7 +125,7 @@ public final class NodeSpace: SpaceStore {
 
     // MARK: SpaceStore
 
-    public var isReady: Bool { published.withLock { $0.isReady } }
+    public var isReady: Bool { published.withLock { $0.isReady && !$0.isHeld } }
 
     public func contains(_ path: Path) -> Bool { published.withLock { $0.records.contains(path) } }
 
@@ -187,7 +191,7 @@ public final class NodeSpace: SpaceStore {
     public func apply(_ page: NodePage, done: @escaping @Sendable () -> Void) { deliver(.page(page), done: done) }
 
     /// Seals everything in the outbox, so that it can be proven elsewhere; for a pivot change, when nothing is sent any more.
-    /// From here on no write is taken.
+    /// From here on no write is taken, unless the node `stays`.
     public func sealOutbox() async throws(StoreError) {
         published.withLock { $0.isLeft = true }
         await withCheckedContinuation { continuation in
@@ -219,19 +223,6 @@ public final class NodeSpace: SpaceStore {
     public var replica: ReplicaID { published.withLock { $0.replica } }
     public var author: AuthorID { signer.author }
     public var records: SpaceRecords { published.withLock { $0.records } }
-    /// What keeps this node from replicating; nil also while the pivot is merely away.
-    public var fault: NodeFault? { published.withLock { $0.fault ?? $0.connectionFault } }
-
-    /// Shows why the pivot does not serve this node; nil when it does.
-    ///
-    /// - Returns: whether that is news.
-    public func show(connectionFault fault: NodeFault?) -> Bool {
-        published.withLock { state in
-            defer { state.connectionFault = fault }
-            return state.connectionFault != fault
-        }
-    }
-
     /// Whether the pivot's log comes as it grows.
     public var isFollowing: Bool { published.withLock { $0.isFollowing } }
 
@@ -273,7 +264,7 @@ public final class NodeSpace: SpaceStore {
 
     /// Whether everything that the pivot had at `place` is in a base at `cursor`. Epochs of one number are one only if
     /// their dice agree: a pivot that was restored from a backup opens others.
-    private static func isAt(_ cursor: Cursor, _ place: Cursor) -> Bool {
+    static func isAt(_ cursor: Cursor, _ place: Cursor) -> Bool {
         cursor.epoch == place.epoch && cursor.position >= place.position
     }
 
@@ -295,7 +286,7 @@ public final class NodeSpace: SpaceStore {
         var inputs: [NodeInput] = []
         var completions: [@Sendable (Result<Written, WriteFailure>) -> Void] = []
         var doneHandlers: [@Sendable () -> Void] = []
-        let isLeft = published.withLock { $0.isLeft }
+        let isLeft = published.withLock { $0.isLeft || $0.isHeld }
         for job in jobs {
             switch job {
             case .write(_, let completion) where isLeft: completion(.failure(.notReady))

@@ -4,7 +4,7 @@ import GimbalWire
 import Synchronization
 
 /// Makes a node's copy as fresh as its pivot before a read. The replication client of the space is one.
-public protocol FreshnessSource: Sendable {
+public protocol FreshnessSource: AnyObject, Sendable {
     /// Calls `completion` once, on any thread: `.pivot` when the base holds everything that the pivot had when it was asked
     /// after this call; `.local` when it cannot be known in time.
     func refresh(completion: @escaping @Sendable (Freshness) -> Void)

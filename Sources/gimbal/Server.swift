@@ -1,6 +1,7 @@
 import ArgumentParser
 import AsyncHTTPClient
 import Foundation
+import GimbalClient
 import GimbalWire
 import NIOCore
 import NIOHTTP1
@@ -19,7 +20,12 @@ struct Server {
 
     init(_ name: String) throws {
         if name.contains("://") {
-            let base = name.hasSuffix("/") ? String(name.dropLast()) : name
+            let base: String
+            do {
+                base = try ServerAddress(name).base
+            } catch {
+                throw CommandFailure(code: "invalid-url", sentence: "this is not the URL of a server: \(error)")
+            }
             url = { base + $0 }
             return
         }

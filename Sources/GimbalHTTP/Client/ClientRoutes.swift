@@ -90,10 +90,16 @@ struct ClientRoutes: Sendable {
     private func siblings(_ key: String, _ request: Request) async throws -> Response {
         guard let path = Path(key) else { return response(KeyService.invalidPath) }
         guard !path.isReserved else { return response(KeyService.reservedPath) }
-        let home = keys.host.home(of: path)
-        guard home.store.isReady else { return response(KeyService.notReady(home)) }
-        let freshness = await keys.refresh(home, preference(request))
-        if freshness == .local, preference(request) == .latest { return response(KeyService.pivotAway) }
+        let served = await withCheckedContinuation { continuation in
+            let timers = MultiThreadedEventLoopGroup.singleton.any()
+            keys.serve(path, preference(request), timers) { continuation.resume(returning: $0) }
+        }
+        let home: SpaceHost.Replicated
+        let freshness: Freshness
+        switch served {
+        case .home(let found, let known): (home, freshness) = (found, known)
+        case .refusal(let answer): return response(answer)
+        }
         let description = ExplanationJSON(records: home.store.records)
         guard let value = description.siblings(try home.store.explain(path, depth: 0)) else {
             return refusal(.notFound, "not-found", "ooo: empty key")

@@ -1,4 +1,5 @@
 import GimbalCRDT
+import GimbalStorage
 import GimbalStore
 import Hummingbird
 import NIOCore
@@ -135,7 +136,12 @@ struct KeyList: Sendable {
         var buffer = ByteBuffer(string: "[")
         var isFirst = true
         for key in keys {
-            guard let entry = try host.home(of: key.path).store.visible(key.path) else { continue }
+            let store = host.home(of: key.path).store
+            guard let entry = try store.visible(key.path) else {
+                // A space that went while its list was written has not lost these keys: the list ends broken, not short.
+                guard store.isReady else { throw StoreError.storage(.closed) }
+                continue
+            }
             if !isFirst { buffer.writeStaticString(",") }
             isFirst = false
             MetaObject.write(entry, to: &buffer)

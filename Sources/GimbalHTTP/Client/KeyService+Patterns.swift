@@ -16,19 +16,46 @@ extension KeyService {
     func list(
         _ pattern: Pattern, containing part: String? = nil, limit: Int?, after: KeyPlace?, _ preference: ReadPreference
     ) async throws -> ListAnswer {
-        var freshness = Freshness.pivot
-        for home in host.homes(of: pattern) {
-            guard home.store.isReady else { return .failure(Self.notReady(home)) }
-            if await refresh(home, preference) == .local { freshness = .local }
+        let deadline = NIODeadline.now() + readDeadline
+        while true {
+            let homes = host.homes(of: pattern)
+            var freshness = Freshness.pivot
+            for home in homes {
+                // One that is not ready may be by the time that its pivot has answered.
+                guard home.store.isReady || (home.freshness != nil && preference != .local) else {
+                    return .failure(Self.notReady(home))
+                }
+                if await refresh(home, preference, until: deadline) == .local { freshness = .local }
+            }
+            // What was waited for may have made another space of one of them, and so may what happens during the scan: a list is
+            // of spaces that were there from its beginning to its end.
+            let isOver = NIODeadline.now() >= deadline
+            guard isOver || areServed(homes, pattern) else { continue }
+            if let waiting = host.homes(of: pattern).first(where: { !$0.store.isReady }) {
+                return .failure(Self.notReady(waiting))
+            }
+            if freshness == .local, preference == .latest { return .failure(Self.pivotAway) }
+            let list = try KeyList(pattern, containing: part, in: host, limit: limit, after: after, ahead)
+            guard areServed(homes, pattern) else {
+                guard isOver, let changed = homes.first(where: { $0.freshness != nil }) else { continue }
+                return .failure(Self.notReady(changed))
+            }
+            return .success((list, freshness))
         }
-        if freshness == .local, preference == .latest { return .failure(Self.pivotAway) }
-        return .success((try KeyList(pattern, containing: part, in: host, limit: limit, after: after, ahead), freshness))
+    }
+
+    /// Whether these are still the spaces of a pattern, each from the same source.
+    private func areServed(_ homes: [SpaceHost.Replicated], _ pattern: Pattern) -> Bool {
+        host.homes(of: pattern).elementsEqual(homes) { $0.store === $1.store && $0.freshness === $1.freshness }
     }
 
     /// Brings the copy up to date, within the deadline.
-    func refresh(_ home: SpaceHost.Replicated, _ preference: ReadPreference) async -> Freshness {
+    func refresh(
+        _ home: SpaceHost.Replicated, _ preference: ReadPreference, until deadline: NIODeadline? = nil
+    ) async -> Freshness {
         await withCheckedContinuation { continuation in
-            refresh(home, preference, MultiThreadedEventLoopGroup.singleton.any()) { continuation.resume(returning: $0) }
+            let timers = MultiThreadedEventLoopGroup.singleton.any()
+            refresh(home, preference, until: deadline, timers) { continuation.resume(returning: $0) }
         }
     }
 

@@ -155,12 +155,43 @@ struct KeyService: Sendable {
         _ request: KeyRequest, _ timers: any EventLoop, _ completion: @escaping @Sendable (KeyAnswer) -> Void
     ) {
         withPath(request, completion) { path in
-            let home = host.home(of: path)
-            guard home.store.isReady else { return completion(Self.notReady(home)) }
-            refresh(home, request.preference, timers) { freshness in
-                if request.preference == .latest, freshness == .local { return completion(Self.pivotAway) }
-                completion(read(path, home.store, freshness))
+            serve(path, request.preference, timers) { served in
+                switch served {
+                case .home(let home, let freshness): completion(read(path, home.store, freshness))
+                case .refusal(let answer): completion(answer)
+                }
             }
+        }
+    }
+
+    /// Where a read of a path is answered from.
+    enum Served: Sendable {
+        case home(SpaceHost.Replicated, Freshness)
+        case refusal(KeyAnswer)
+    }
+
+    /// Finds the space of a path and brings it up to date, within the deadline.
+    ///
+    /// - Parameter deadline: of a read that has waited already.
+    func serve(
+        _ path: Path, _ preference: ReadPreference, _ timers: any EventLoop, until deadline: NIODeadline? = nil,
+        _ then: @escaping @Sendable (Served) -> Void
+    ) {
+        let home = host.home(of: path)
+        guard let source = home.freshness, preference != .local else {
+            guard home.store.isReady else { return then(.refusal(Self.notReady(home))) }
+            return then(.home(home, home.freshness == nil ? .pivot : .local))
+        }
+        let deadline = deadline ?? .now() + readDeadline
+        refresh(source, until: deadline, timers) { freshness in
+            // What was waited for may have made another space of it.
+            let home = host.home(of: path)
+            guard home.freshness === source || NIODeadline.now() >= deadline else {
+                return serve(path, preference, timers, until: deadline, then)
+            }
+            guard home.store.isReady else { return then(.refusal(Self.notReady(home))) }
+            if preference == .latest, freshness == .local { return then(.refusal(Self.pivotAway)) }
+            then(.home(home, freshness))
         }
     }
 
@@ -173,13 +204,20 @@ struct KeyService: Sendable {
 
     /// Brings the copy up to date, within the deadline.
     func refresh(
-        _ home: SpaceHost.Replicated, _ preference: ReadPreference, _ timers: any EventLoop,
+        _ home: SpaceHost.Replicated, _ preference: ReadPreference, until deadline: NIODeadline? = nil, _ timers: any EventLoop,
         then: @escaping @Sendable (Freshness) -> Void
     ) {
         guard let source = home.freshness else { return then(.pivot) }
         guard preference != .local else { return then(.local) }
+        refresh(source, until: deadline ?? .now() + readDeadline, timers, then: then)
+    }
+
+    private func refresh(
+        _ source: any FreshnessSource, until deadline: NIODeadline, _ timers: any EventLoop,
+        then: @escaping @Sendable (Freshness) -> Void
+    ) {
         let once = Once(then)
-        let timer = timers.scheduleTask(in: readDeadline) { once.call(.local) }
+        let timer = timers.scheduleTask(deadline: deadline) { once.call(.local) }
         source.refresh { freshness in
             timer.cancel()
             once.call(freshness)

@@ -12,7 +12,8 @@ import Synchronization
 /// Why a pivot could not be asked, or its answer not be believed.
 enum PivotError: Error, CustomStringConvertible {
     case unreachable(String)
-    case status(Int, code: String, detail: String)
+    /// An answer that no pivot signed.
+    case status(WayRefusal)
     /// It answered, signed, and does not want this node.
     case refused(Answer.Verdict, detail: String)
     case untrusted(WireError)
@@ -24,7 +25,7 @@ enum PivotError: Error, CustomStringConvertible {
     var description: String {
         switch self {
         case .unreachable(let reason): "the pivot cannot be reached: \(reason)"
-        case .status(let status, let code, let detail): "the pivot answered \(status) \(code): \(detail)"
+        case .status(let refusal): refusal.sentence
         case .refused(let verdict, let detail): "the pivot answered \(verdict.rawValue): \(detail)"
         case .untrusted(let error): "what the pivot answered proves nothing: \(error)"
         case .leadsNoSpace: "the server there leads no space"
@@ -47,8 +48,6 @@ final class PivotConnection: Sendable {
 
     var url: String { client.baseURL }
 
-    static let requestTimeout = TimeAmount.seconds(30)
-
     init(space: SpaceID, client: SignedClient, pivot: AuthorID? = nil, clock: PivotClock? = nil) {
         self.clock = clock
         self.space = space
@@ -60,12 +59,12 @@ final class PivotConnection: Sendable {
     /// only one there.
     static func discoverSpace(_ client: SignedClient, wanted: String? = nil, known: SpaceID? = nil) async throws -> SpaceID {
         let response = try await reaching {
-            try await client.get(ReplicationPath.spaces, deadline: .now() + .seconds(5))
+            try await client.get(ReplicationPath.spaces, deadline: client.deadline(Pauses.answer))
         }
         let body = try await reaching { try await response.body.collect(upTo: 1 << 16) }
         guard response.status == .ok,
             let directory = try? JSONDecoder().decode(ReplicationPath.Directory.self, from: Data(body.readableBytesView))
-        else { throw PivotError.leadsNoSpace }
+        else { throw PivotError.status(WayRefusal("GET spaces", response, Array(body.readableBytesView))) }
         let named = (directory.named ?? []).map { (name: $0.name, space: $0.space) }
         if let wanted {
             guard let space = named.first(where: { $0.name == wanted }).flatMap({ SpaceID(hex: $0.space) }) else {
@@ -83,12 +82,15 @@ final class PivotConnection: Sendable {
     /// Fetches the root's word for the pivot's key.
     func fetchCertificate() async throws -> SignedPayload {
         let response = try await reaching {
-            try await client.get(ReplicationPath.certificate(space), deadline: .now() + .seconds(5))
+            try await client.get(ReplicationPath.certificate(space), deadline: client.deadline(Pauses.answer))
         }
         let bytes = try await body(of: response, limit: 4096)
-        guard response.status == .ok else {
-            if let other = try? await Self.discoverSpace(client), other != space { throw PivotError.leadsAnotherSpace(other) }
-            throw status(response, bytes)
+        let type = response.headers.first(name: "content-type")
+        guard response.status == .ok, type == ReplicationPath.signedContentType else {
+            if response.status != .ok, let other = try? await Self.discoverSpace(client), other != space {
+                throw PivotError.leadsAnotherSpace(other)
+            }
+            throw status("GET certificate", response, bytes)
         }
         return try trusting { () throws(WireError) in
             let signed = try SignedPayload(decoding: bytes)
@@ -105,11 +107,12 @@ final class PivotConnection: Sendable {
     func join(reachableAt: String?) async throws -> Answer {
         let body = ReplicationPath.JoinBody(reachableAt: reachableAt)
         let bytes = reachableAt == nil ? [] : Array(try JSONEncoder().encode(body))
-        return try await ask("POST", ReplicationPath.join(space), body: bytes, timeout: .seconds(10))
+        return try await ask("POST", ReplicationPath.join(space), body: bytes, timeout: Pauses.join)
     }
 
     func push(_ request: PushRequest) async throws -> Answer {
-        try await ask("POST", ReplicationPath.push(space), body: request.encoded, timeout: Self.requestTimeout)
+        let body = request.encoded
+        return try await ask("POST", ReplicationPath.push(space), body: body, timeout: Pauses.push(bytes: body.count))
     }
 
     /// Where the log ends now.
@@ -120,11 +123,12 @@ final class PivotConnection: Sendable {
     private func ask(_ method: String, _ path: String, body: [UInt8]?, timeout: TimeAmount) async throws -> Answer {
         let asked = clock?.ask()
         let reply = try await reaching {
-            try await client.send(method, path, body: body, deadline: .now() + timeout)
+            // A question for the place is a reader's: it does not wait for slow connections beside.
+            try await client.send(method, path, body: body, deadline: body == nil ? .now() + timeout : client.deadline(timeout))
         }
         let bytes = try await self.body(of: reply.response, limit: 1 << 16)
         guard reply.response.headers.first(name: "content-type") == ReplicationPath.signedContentType else {
-            throw status(reply.response, bytes)
+            throw status("\(method) \(Self.name(path))", reply.response, bytes)
         }
         let answer = try verify(bytes, reply.nonce)
         if let asked {
@@ -164,10 +168,11 @@ final class PivotConnection: Sendable {
         let reply = try await reaching {
             try await client.send("GET", path, query: query, deadline: .distantFuture)
         }
-        if reply.response.status == .ok { return .stream(reply.response.body) }
+        let type = reply.response.headers.first(name: "content-type")
+        if reply.response.status == .ok, type == ReplicationPath.streamContentType { return .stream(reply.response.body) }
         let bytes = try await body(of: reply.response, limit: 1 << 16)
-        guard reply.response.headers.first(name: "content-type") == ReplicationPath.signedContentType else {
-            throw status(reply.response, bytes)
+        guard type == ReplicationPath.signedContentType else {
+            throw status("GET \(Self.name(path))", reply.response, bytes)
         }
         return .refused(try verify(bytes, reply.nonce))
     }
@@ -180,11 +185,12 @@ final class PivotConnection: Sendable {
         [UInt8](buffer: try await reaching { try await response.body.collect(upTo: limit) })
     }
 
-    private func status(_ response: HTTPClientResponse, _ body: [UInt8]) -> PivotError {
-        .status(
-            Int(response.status.code), code: response.headers.first(name: "Gimbal-Error") ?? "",
-            detail: String(decoding: body.prefix(200), as: UTF8.self))
+    private func status(_ request: String, _ response: HTTPClientResponse, _ body: [UInt8]) -> PivotError {
+        .status(WayRefusal(request, response, body))
     }
+
+    /// The last part of a replication route.
+    private static func name(_ path: String) -> Substring { path.split(separator: "/").last ?? "" }
 
     private func trusting<Value>(_ body: () throws(WireError) -> Value) throws -> Value {
         do {

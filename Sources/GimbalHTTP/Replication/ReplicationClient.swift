@@ -9,26 +9,40 @@ import NIOCore
 import ServiceLifecycle
 import Synchronization
 
-/// Keeps one node of a space in touch with its pivot: joins, follows the log, pushes what the node tells it to, and begins
-/// again whenever something fails. It decides nothing: the node's core does.
+/// Keeps one node of a space in touch with its pivot: joins, follows the log, passes on what the node's core says is to be
+/// pushed, and begins again whenever something fails.
+///
+/// What becomes of data the core decides alone. Here is decided when the pivot is asked again (`Pauses`), that a log which does
+/// not go back far enough is replaced by a snapshot, and what an operator is shown of the connection: a fault that came of
+/// the opening goes when a stream is open; one that came of the stream goes with a page that is right, or when the pivot
+/// signs that there is none to come.
 final class ReplicationClient: Service {
     private let node: NodeSpace
     private let connection: PivotConnection
     private let logger: Logger
     private let isInDoubt = Mutex(false)
-    private let following = Mutex<Task<Bool, Never>?>(nil)
+    private let following = Mutex<Task<Ending, Never>?>(nil)
     private let reachableAt: String?
     /// The wait after a failure, which a trigger ends.
     private let pause = Mutex<Task<Void, Never>?>(nil)
     private let lastTrigger = Mutex(NIODeadline.uptimeNanoseconds(0))
-    private let meter: PushMeter
+    private let pushes: PushSender
+    /// Whether the fault that is shown came of a stream's pages.
+    private let isOfPages = Mutex(false)
+
+    /// How one life of the stream ended.
+    private struct Ending {
+        var wasOpen = false
+        /// What the other side asked for.
+        var retryAfter: Duration?
+    }
 
     init(node: NodeSpace, connection: PivotConnection, reachableAt: String?, logger: Logger) {
         self.node = node
         self.connection = connection
         self.reachableAt = reachableAt
         self.logger = logger
-        meter = PushMeter(node.space)
+        pushes = PushSender(node, connection, logger)
     }
 
     func run() async throws {
@@ -47,63 +61,47 @@ final class ReplicationClient: Service {
         for await command in node.commands {
             guard !Task.isCancelled else { return }
             switch command {
-            case .push(let request, let number): Task { await push(request, number) }
+            case .push(let request, let number): Task { await pushes.send(request, number) }
             case .follow(let withOwnBodies):
                 isInDoubt.withLock { $0 = withOwnBodies }
                 following.withLock { $0?.cancel() }
             case .investigate: Task { await investigate() }
             case .fault(let fault):
                 logger.error("replication fault", metadata: ["code": "\(fault.code)", "detail": "\(fault.detail)"])
-                retryLater()
-            case .faultCleared: logger.notice("replication works again")
+                pushes.unwanted()
+            case .faultCleared:
+                logger.notice("replication works again")
+                pushes.wanted()
             }
-        }
-    }
-
-    private func push(_ request: PushRequest, _ number: UInt64) async {
-        do {
-            let answer = try await connection.push(request)
-            meter.answered(answer.verdict)
-            node.deliver(.pushAnswered(answer, push: number))
-        } catch {
-            logger.debug("push failed", metadata: ["error": "\(error)"])
-            node.deliver(.pushFailed(push: number))
-            retryLater(after: .milliseconds(500))
-        }
-    }
-
-    /// What was refused is tried again now and then: the pivot's operator may have mended it.
-    private func retryLater(after delay: Duration = .seconds(5)) {
-        Task {
-            try? await Task.sleep(for: delay)
-            node.deliver(.retryPush)
         }
     }
 
     private func investigate() async {
+        var backoff = Backoff(Pauses.asking)
         while !Task.isCancelled {
-            if let answer = try? await connection.place(timeout: .seconds(5)), answer.verdict == .current {
+            if let answer = try? await connection.place(timeout: Pauses.placeAnew), answer.verdict == .current {
                 return node.deliver(.investigate(until: answer.place))
             }
-            try? await Task.sleep(for: .seconds(1))
+            try? await Task.sleep(for: backoff.next())
         }
     }
 
     // MARK: Following
 
     private func keepFollowing() async {
-        var backoff = Backoff()
+        var backoff = Backoff(Pauses.following)
         while !Task.isCancelled {
             let attempt = Task { await self.follow() }
             following.withLock { $0 = attempt }
-            let wasConnected = await withTaskCancellationHandler {
+            let ending = await withTaskCancellationHandler {
                 await attempt.value
             } onCancel: {
                 attempt.cancel()
             }
-            if wasConnected { backoff = Backoff() }
+            // A stream whose pages are refused was no success, however well it opens.
+            if case .badPage = node.fetchFault {} else if ending.wasOpen { backoff = Backoff(Pauses.following) }
             guard !Task.isCancelled else { return }
-            let delay = backoff.next()
+            let delay = max(backoff.next(), ending.retryAfter ?? .zero)
             let pause = Task<Void, Never> { _ = try? await Task.sleep(for: delay) }
             self.pause.withLock { $0 = pause }
             await withTaskCancellationHandler {
@@ -132,51 +130,60 @@ final class ReplicationClient: Service {
 
     /// A stream whose pivot is gone looks open from here until its next sign of life is overdue.
     private func checkStream() async {
-        guard let answer = try? await connection.place(timeout: .seconds(2)), answer.verdict == .current else { return }
+        guard let answer = try? await connection.place(timeout: Pauses.place), answer.verdict == .current else { return }
         try? await Task.sleep(for: .seconds(1))
         if node.cursor.position < answer.place.position { following.withLock { $0?.cancel() } }
     }
 
-    /// One life of the stream. Returns whether it was open at all.
-    private func follow() async -> Bool {
+    /// One life of the stream.
+    private func follow() async -> Ending {
+        var ending = Ending()
         do {
-            node.remember(certificate: try await connection.fetchCertificate())
-            let joined = try await connection.join(reachableAt: reachableAt)
-            if joined.verdict == .accepted, !joined.detail.isEmpty {
-                logger.warning("joined, with a reservation", metadata: ["detail": "\(joined.detail)"])
-            }
-            guard joined.verdict == .accepted else {
-                show(.refused(joined.verdict, detail: joined.detail))
-                return false
-            }
-            node.deliver(.joined(place: joined.place))
-            let ownBodies = isInDoubt.withLock { $0 }
-            let query = ReplicationPath.LogQuery(
-                cursor: node.cursor, ownIncarnation: ownBodies ? nil : node.replica.incarnation, isFollowing: true)
-            switch try await connection.log(query) {
-            case .refused(let answer) where answer.verdict == .gone:
-                return try await takeSnapshot()
-            case .refused(let answer):
-                show(
-                    answer.verdict == .refill
-                        ? .pivotLost(detail: answer.detail) : .refused(answer.verdict, detail: answer.detail))
-                return false
-            case .stream(let body):
-                if case .badPage = node.fault {} else { show(nil) }
-                setConnected(true)
-                defer { setConnected(false) }
-                let watch = Task { await watchPivot() }
-                defer { watch.cancel() }
-                try await consume(body)
-                return true
-            }
+            try await follow(&ending)
         } catch is CancellationError {
-            return true
+            // The core wants another stream.
+            ending.wasOpen = true
         } catch {
             logger.debug("following failed", metadata: ["error": "\(error)"])
-            if let fault = NodeFault(error) { show(fault) }
-            return false
+            if case PivotError.status(let refusal) = error { ending.retryAfter = refusal.retryAfter }
+            if let fault = NodeFault(error) { show(fault, ofPages: ending.wasOpen) }
         }
+        return ending
+    }
+
+    private func follow(_ ending: inout Ending) async throws {
+        node.remember(certificate: try await connection.fetchCertificate())
+        let joined = try await connection.join(reachableAt: reachableAt)
+        if joined.verdict == .accepted, !joined.detail.isEmpty {
+            logger.warning("joined, with a reservation", metadata: ["detail": "\(joined.detail)"])
+        }
+        guard joined.verdict == .accepted else { return show(.refused(joined.verdict, detail: joined.detail)) }
+        node.deliver(.joined(place: joined.place))
+        let ownBodies = isInDoubt.withLock { $0 }
+        let query = ReplicationPath.LogQuery(
+            cursor: node.cursor, ownIncarnation: ownBodies ? nil : node.replica.incarnation, isFollowing: true)
+        switch try await connection.log(query) {
+        case .refused(let answer) where answer.verdict == .gone:
+            ending.wasOpen = try await takeSnapshot()
+        case .refused(let answer) where answer.verdict == .refill:
+            show(.pivotLost(detail: answer.detail))
+        case .refused(let answer):
+            show(.refused(answer.verdict, detail: answer.detail))
+        case .stream(let body):
+            ending.wasOpen = true
+            if !isOfPages.withLock({ $0 }) { show(nil) }
+            mend(at: joined.place)
+            setConnected(true)
+            defer { setConnected(false) }
+            let watch = Task { await watchPivot() }
+            defer { watch.cancel() }
+            try await consume(body)
+        }
+    }
+
+    /// The pivot says where its log ends: where everything is here, nothing of the stream is damaged.
+    private func mend(at place: Cursor) {
+        if isOfPages.withLock({ $0 }), node.holds(place) { show(nil) }
     }
 
     /// The log does not go back to this node's cursor: everything is taken as it is now, beside what the node serves meanwhile.
@@ -212,7 +219,8 @@ final class ReplicationClient: Service {
     }
 
     /// What an operator has to see, once for each change.
-    private func show(_ fault: NodeFault?) {
+    private func show(_ fault: NodeFault?, ofPages: Bool = false) {
+        isOfPages.withLock { $0 = ofPages && fault != nil }
         guard node.show(connectionFault: fault) else { return }
         if let fault {
             logger.error("the pivot does not serve this node", metadata: ["code": "\(fault.code)", "detail": "\(fault.detail)"])
@@ -230,13 +238,12 @@ final class ReplicationClient: Service {
         }
     }
 
-    /// How often a node that nobody reads asks where its pivot is and what its clock says, for people to see.
-    private static let watchPause = Duration.seconds(10)
-
     private func watchPivot() async {
         while !Task.isCancelled {
-            _ = try? await connection.place(timeout: .seconds(5))
-            try? await Task.sleep(for: Self.watchPause)
+            if let answer = try? await connection.place(timeout: Pauses.placeAnew), answer.verdict == .current {
+                mend(at: answer.place)
+            }
+            try? await Task.sleep(for: Pauses.watch)
         }
     }
 
@@ -256,44 +263,5 @@ final class ReplicationClient: Service {
             }
         }
         await window.drained()
-    }
-}
-
-extension NodeFault {
-    /// Nil for a pivot that is merely away: that mends itself.
-    init?(_ error: any Error) {
-        switch error {
-        case let error as WireError: self = .badPage(detail: "\(error)")
-        case PivotError.untrusted(let error): self = .badPage(detail: "\(error)")
-        case PivotError.refused(let verdict, let detail): self = .refused(verdict, detail: detail)
-        case PivotError.leadsSeveral: self = .local(code: "space-needed", detail: "\(error)")
-        case PivotError.leadsOthers: self = .local(code: "no-such-space", detail: "\(error)")
-        case PivotError.leadsAnotherSpace, PivotError.leadsNoSpace, PivotError.status(400..<500, _, _):
-            self = .refused(.wrongSpace, detail: "\(error)")
-        default: return nil
-        }
-    }
-}
-
-/// Takes a stream of chunks apart into the frames of `ReplicationPath.frame`.
-struct FrameReader {
-    private var buffer = ByteBuffer()
-
-    mutating func append(_ chunk: ByteBuffer) {
-        var chunk = chunk
-        buffer.writeBuffer(&chunk)
-    }
-
-    /// The next whole frame; nil until more has come.
-    mutating func next() throws(WireError) -> [UInt8]? {
-        guard let length = buffer.getInteger(at: buffer.readerIndex, as: UInt32.self) else { return nil }
-        guard length <= UInt32(Page.hardMaximumBytes) else {
-            throw WireError(.tooLarge, at: 0, "frame: at most \(Page.hardMaximumBytes) bytes")
-        }
-        guard buffer.readableBytes >= 4 + Int(length) else { return nil }
-        buffer.moveReaderIndex(forwardBy: 4)
-        let bytes = buffer.readBytes(length: Int(length)) ?? []
-        buffer.discardReadBytes()
-        return bytes
     }
 }

@@ -11,6 +11,8 @@ import Synchronization
 final class SignedClient: Sendable {
     let baseURL: String
     private let http: HTTPClient
+    /// How long a new connection may take to open.
+    private let connectTimeout: TimeAmount
     private let signer: any Signer
     private let address: @Sendable () -> String
     private let clockSkew: @Sendable () -> Int64?
@@ -23,12 +25,13 @@ final class SignedClient: Sendable {
     }
 
     /// - Parameters:
-    ///   - baseURL: scheme, host and port, without a path.
+    ///   - baseURL: scheme, host, port, and what a proxy wants before each path and strips: signed is the path behind it.
     ///   - address: what the pivot shows for this node, and calls; asked anew for each request, because a node that was here before
     ///     begins to follow while it does not listen yet.
     ///   - clockSkew: of this node's clock ahead of the pivot's, in milliseconds.
     init(
         baseURL: String, signer: any Signer, address: @escaping @Sendable () -> String, http: HTTPClient,
+        connectTimeout: TimeAmount,
         clockSkew: @escaping @Sendable () -> Int64? = { nil }
     ) {
         self.clockSkew = clockSkew
@@ -36,7 +39,11 @@ final class SignedClient: Sendable {
         self.signer = signer
         self.address = address
         self.http = http
+        self.connectTimeout = connectTimeout
     }
+
+    /// For a request whose connection may be new.
+    func deadline(_ timeout: TimeAmount) -> NIODeadline { .now() + connectTimeout + timeout }
 
     struct Reply: Sendable {
         var response: HTTPClientResponse

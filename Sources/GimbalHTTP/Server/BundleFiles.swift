@@ -24,7 +24,13 @@ enum RescueBundle {
         guard let export = try node.export() else { return }
         let temporary = "\(path).new"
         let file = TemporaryFile(at: temporary)
-        try await file.fill { sink in try export.write([.everything], includingOutbox: true, to: sink) }
+        do {
+            try await file.fill { sink in try export.write([.everything], includingOutbox: true, to: sink) }
+        } catch {
+            // Half a bundle would take the room that the next try needs.
+            file.remove()
+            throw error
+        }
         try FileManager.default.moveItem(atPath: temporary, toPath: path)
         DataFolder.syncFolder(of: path)
     }

@@ -7,6 +7,7 @@ import GimbalSigning
 import GimbalStore
 import GimbalWire
 import Logging
+import NIOCore
 import ServiceLifecycle
 import Synchronization
 
@@ -14,7 +15,10 @@ import Synchronization
 ///
 /// A node wipes only on an operator's act, once the new pivot has proven its key and admitted it: the outbox is sealed, a
 /// rescue bundle is written and synced, then one file is replaced that says which space this folder follows. A crash at any
-/// point ends in before or after.
+/// point ends in before or after, and so does a failure of the disk, which is tried again.
+///
+/// While the configured pivot is not the stored one, nothing is served until it was asked, so that nobody takes the old space
+/// for the new one; a pivot that does not answer in time changes nothing, and the old copy is served as what it is.
 final class NodeSession: Service {
     private let name: String
     private let plan: SpacePlan.Following
@@ -24,9 +28,16 @@ final class NodeSession: Service {
     private let http: HTTPClient
     private let address: @Sendable () -> String
     private let options: SpaceOptions
+    private let connectTimeout: TimeAmount
     private let logger: Logger
     private let opened: Mutex<NodeSpace?>
     private let client = Mutex<ReplicationClient?>(nil)
+    /// What reads wait for while the configured pivot is not the stored one.
+    private let contact = FirstContact()
+    /// Whether the configured pivot has said which space it leads, and whether the old copy is served meanwhile.
+    private let change = Mutex((hasAnswered: false, servesOldCopy: false))
+    /// The last reason to wait for the pivot that was told of.
+    private let said = Mutex<String?>(nil)
     /// Why the pivot does not let this node begin.
     private let refusal = Mutex<NodeFault?>(nil)
     /// Called with each copy that is opened, before it is served.
@@ -35,7 +46,7 @@ final class NodeSession: Service {
     /// Opens what the folder holds. The network is only used by `run`.
     init(
         name: String, plan: SpacePlan.Following, folder: DataFolder, host: SpaceHost, http: HTTPClient,
-        options: SpaceOptions, address: @escaping @Sendable () -> String, logger: Logger
+        options: SpaceOptions, connectTimeout: TimeAmount, address: @escaping @Sendable () -> String, logger: Logger
     ) throws {
         self.name = name
         self.plan = plan
@@ -43,6 +54,7 @@ final class NodeSession: Service {
         self.host = host
         self.http = http
         self.options = options
+        self.connectTimeout = connectTimeout
         self.address = address
         self.logger = logger
         signer = try folder.key("node").key
@@ -51,8 +63,14 @@ final class NodeSession: Service {
         if let link, let space = link.spaceID {
             let node = try Self.open(space, link.folder, folder, signer, options)
             opened = Mutex(node)
-            let freshness = connected(node)
-            host.update(name) { ($0.store, $0.freshness) = (node, freshness) }
+            if isSettled(link) {
+                let freshness = connected(node)
+                host.update(name) { ($0.store, $0.freshness) = (node, freshness) }
+            } else {
+                node.hold()
+                let contact = contact
+                host.update(name) { ($0.store, $0.freshness) = (node, contact) }
+            }
         } else {
             opened = Mutex(nil)
         }
@@ -81,7 +99,7 @@ final class NodeSession: Service {
 
     private func signedClient() -> SignedClient {
         SignedClient(
-            baseURL: plan.pivotURL, signer: signer, address: address, http: http,
+            baseURL: plan.pivotURL, signer: signer, address: address, http: http, connectTimeout: connectTimeout,
             clockSkew: { [weak self] in self?.node?.pivotClock.offsetMilliseconds.map { -$0 } })
     }
 
@@ -108,43 +126,106 @@ final class NodeSession: Service {
         guard let node, node.space == space else { return }
         let connection = PivotConnection(space: space, client: signedClient(), clock: node.pivotClock)
         let freshness = SyncOnRead(node: node, connection: connection)
+        node.release()
         host.update(name) { ($0.store, $0.freshness) = (node, freshness) }
+        contact.end()
         let client = ReplicationClient(
             node: node, connection: connection, reachableAt: plan.reachableAt, logger: logger)
         self.client.withLock { $0 = client }
         try await client.run()
     }
 
+    /// Whether the folder holds the space that it is to follow.
+    private func isSettled(_ link: SpaceLink) -> Bool {
+        // Older servers stored other spellings of an address.
+        (try? ServerAddress(link.pivotURL))?.base == plan.pivotURL
+            && (plan.space == nil || plan.space == link.space || plan.space == link.wanted)
+    }
+
     /// Returns once the folder holds the space that it is to follow: at once, or after the pivot could be asked.
     private func settleSpace() async throws -> SpaceID {
         let link = try SpaceLink.read(folder)
-        if let link, let stored = link.spaceID, link.pivotURL == plan.pivotURL,
-            plan.space == nil || plan.space == stored.hex || plan.space == link.wanted
-        {
-            return stored
+        if let link, let stored = link.spaceID, isSettled(link) { return stored }
+        let patience = Task {
+            guard (try? await Task.sleep(for: Pauses.firstContact)) != nil else { return }
+            if !change.withLock({ $0.hasAnswered }) { serveOldCopy(link, unreached(link)) }
         }
-        var backoff = Backoff()
-        var said: String?
+        defer { patience.cancel() }
+        var backoff = Backoff(Pauses.following)
+        var disk = Backoff(Pauses.changing)
+        let begin = ContinuousClock.now
         while true {
             do {
                 let space = try await adopt(link)
                 refusal.withLock { $0 = nil }
                 return space
+            } catch let error as CancellationError {
+                throw error
             } catch let error as PivotError {
                 let fault = NodeFault(error)
-                let isOperatorsTurn = if case .local = fault { true } else { false }
-                // Once for each reason, however often it is tried.
-                if said != "\(error)" {
-                    said = "\(error)"
-                    logger.log(
-                        level: isOperatorsTurn ? .error : .warning, "waiting for the pivot",
-                        metadata: ["url": "\(plan.pivotURL)", "error": "\(error)"])
+                report(error, fault, link)
+                if fault != nil || ContinuousClock.now - begin > Pauses.firstContact {
+                    serveOldCopy(link, fault ?? unreached(link))
                 }
-                refusal.withLock { $0 = fault }
-                _ = node?.show(connectionFault: fault)
                 try await Task.sleep(for: backoff.next())
+            } catch {
+                // The folder of a node that never followed a space is of no use yet.
+                guard let node, link != nil else { throw error }
+                let fault = NodeFault.local(
+                    code: "pivot-change-failed",
+                    detail:
+                        "this folder cannot take the space of \(plan.pivotURL) yet, the old one is kept: \(Self.reason(error))")
+                report(error, fault, link)
+                node.stays()
+                serveOldCopy(link, fault)
+                try await Task.sleep(for: disk.next())
             }
         }
+    }
+
+    private static func reason(_ error: any Error) -> String {
+        let isFull =
+            (error as? POSIXError)?.code == .ENOSPC || (error as? CocoaError)?.code == .fileWriteOutOfSpace
+            || ServerExit.classify(error).code == "storage-full"
+        return isFull ? "no space left on the disk" : "\(error)"
+    }
+
+    /// Says what an operator has to know, once for each reason, however often it is tried.
+    private func report(_ error: any Error, _ fault: NodeFault?, _ link: SpaceLink?) {
+        let isNews = said.withLock { said in
+            defer { said = "\(error)" }
+            return said != "\(error)"
+        }
+        let isOperatorsTurn = if case .local = fault { true } else { false }
+        if isNews {
+            logger.log(
+                level: isOperatorsTurn ? .error : .warning, "waiting for the pivot",
+                metadata: [
+                    "url": "\(plan.pivotURL)", "error": "\(error)", "code": "\(fault?.code ?? "pivot-unreached")",
+                ])
+        }
+        refusal.withLock { $0 = fault }
+    }
+
+    private func unreached(_ link: SpaceLink?) -> NodeFault {
+        let old = link.map { "; what is served is the copy of the space at \($0.pivotURL)" } ?? ""
+        return .local(
+            code: "pivot-unreached", detail: "the configured pivot \(plan.pivotURL) was not reached since the start\(old)")
+    }
+
+    /// What was stored is served on, and said to be that.
+    private func serveOldCopy(_ link: SpaceLink?, _ fault: NodeFault) {
+        guard let node, link != nil else { return }
+        _ = node.show(connectionFault: fault)
+        let isNew = change.withLock { change in
+            defer { change.servesOldCopy = true }
+            return !change.servesOldCopy
+        }
+        guard isNew else { return }
+        node.release()
+        host.update(name) { ($0.store, $0.freshness) = (node, OldCopy()) }
+        contact.end()
+        logger.warning("the old copy is served", metadata: ["code": "\(fault.code)", "detail": "\(fault.detail)"])
     }
 
     /// Asks the configured pivot which space it leads, and follows that one.
@@ -155,48 +236,73 @@ final class NodeSession: Service {
             found = named
         } else {
             found = try await PivotConnection.discoverSpace(client, wanted: plan.space, known: link?.spaceID)
-        }
-        if var link, link.spaceID == found {
-            _ = try await PivotConnection(space: found, client: client).fetchCertificate()
-            link.pivotURL = plan.pivotURL
-            link.wanted = plan.space
-            try link.write(folder)
-            logger.notice("the same space at a new address", metadata: ["space": "\(found)", "url": "\(plan.pivotURL)"])
-            return found
+            change.withLock { $0.hasAnswered = true }
         }
         let connection = PivotConnection(space: found, client: client)
         _ = try await connection.fetchCertificate()
+        change.withLock { $0.hasAnswered = true }
+        if let link, link.spaceID == found {
+            move(link, found)
+            return found
+        }
         let joined = try await connection.join(reachableAt: nil)
         guard joined.verdict == .accepted else {
             throw PivotError.refused(joined.verdict, detail: joined.detail)
         }
-        if let link { try await leave(link) }
-        try follow(found)
+        try await change(to: found)
         return found
     }
 
-    /// Everything of the old space is put into a rescue bundle; from here on nothing of it is served.
-    private func leave(_ link: SpaceLink) async throws {
-        guard let node else { return }
-        host.update(name) { space in
-            (space.store, space.freshness) = (AbsentSpace(.awaited), nil)
+    /// The same space: what is not written down is asked for again at the next start.
+    private func move(_ link: SpaceLink, _ space: SpaceID) {
+        var link = link
+        link.pivotURL = plan.pivotURL
+        link.wanted = plan.space
+        do {
+            try link.write(folder)
+            logger.notice("the same space at a new address", metadata: ["space": "\(space)", "url": "\(plan.pivotURL)"])
+        } catch {
+            logger.warning(
+                "the same space at a new address, which could not be stored",
+                metadata: ["space": "\(space)", "url": "\(plan.pivotURL)", "error": "\(error)"])
         }
-        try await node.sealOutbox()
-        let name = "\(link.space.prefix(16))-\(Int(Date().timeIntervalSince1970 * 1000)).bundle"
-        try await RescueBundle.write(node, to: "\(folder.path)/rescue/\(name)")
-        logger.notice("pivot change: the old space is kept in a rescue bundle", metadata: ["file": "rescue/\(name)"])
-        node.close()
-        opened.withLock { $0 = nil }
     }
 
-    /// The one step in which the folder changes its space.
-    private func follow(_ space: SpaceID) throws {
+    /// Everything of the old space is put into a rescue bundle, then the folder follows the new one. Until that is done the old
+    /// copy is kept, and served if it was served since this process started.
+    private func change(to space: SpaceID) async throws {
+        let old = node
+        // Once a change has failed the old copy is served through every further try: only writes wait meanwhile.
+        if let old { try await rescue(old) }
         let database = DataFolder.followedName(space, random: SodiumPrimitives().randomWord())
-        let node = try Self.open(space, database, folder, signer, options)
-        try SpaceLink(space: space, pivotURL: plan.pivotURL, folder: database, wanted: plan.space).write(folder)
+        let node: NodeSpace
+        do {
+            node = try Self.open(space, database, folder, signer, options)
+            do {
+                // The one step in which the folder changes its space.
+                try SpaceLink(space: space, pivotURL: plan.pivotURL, folder: database, wanted: plan.space).write(folder)
+            } catch {
+                node.close()
+                throw error
+            }
+        } catch {
+            // What was begun of the new one takes no room.
+            if let stored = try? SpaceLink.read(folder) { folder.removeFollowedSpaces(except: stored.folder) }
+            throw error
+        }
+        // Nothing of the old space is read from here on.
+        host.update(name) { [contact] in ($0.store, $0.freshness) = (node, contact) }
         opened.withLock { $0 = node }
         openListener.withLock { $0 }(node)
+        old?.close()
         folder.removeFollowedSpaces(except: database)
         logger.notice("following a space", metadata: ["space": "\(space)", "url": "\(plan.pivotURL)"])
+    }
+
+    private func rescue(_ old: NodeSpace) async throws {
+        try await old.sealOutbox()
+        let name = "\(old.space.hex.prefix(16))-\(Int(Date().timeIntervalSince1970 * 1000)).bundle"
+        try await RescueBundle.write(old, to: "\(folder.path)/rescue/\(name)")
+        logger.notice("pivot change: the old space is kept in a rescue bundle", metadata: ["file": "rescue/\(name)"])
     }
 }

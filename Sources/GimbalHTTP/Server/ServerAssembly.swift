@@ -36,7 +36,7 @@ final class ServerAssembly: Sendable {
         let host = SpaceHost(
             replicated: options.spaces.map { .init(name: $0.name, store: AbsentSpace(.awaited)) }, local: local.store)
         let http = HTTPClient(
-            eventLoopGroupProvider: .shared(MultiThreadedEventLoopGroup.singleton), configuration: Self.clientConfiguration)
+            eventLoopGroupProvider: .shared(MultiThreadedEventLoopGroup.singleton), configuration: Self.client(options))
         let listening = Listening()
         let opener = SpaceOpener(
             options: options, folder: folder, host: host, http: http, address: { listening.address.withLock { $0 } },
@@ -73,11 +73,11 @@ final class ServerAssembly: Sendable {
         self.listening = listening
     }
 
-    private static var clientConfiguration: HTTPClient.Configuration {
+    private static func client(_ options: ServerOptions) -> HTTPClient.Configuration {
         var configuration = HTTPClient.Configuration(redirectConfiguration: .disallow)
-        configuration.timeout.connect = .milliseconds(500)
+        configuration.timeout.connect = options.connectTimeout
         configuration.timeout.read = .seconds(30)
-        // A pivot that is away is known to be away at once: reads answer from the own copy and do not wait for their deadline.
+        // A pivot whose machine refuses connections is known to be away at once.
         configuration.connectionPool.retryConnectionEstablishment = false
         return configuration
     }

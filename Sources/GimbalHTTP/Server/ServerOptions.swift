@@ -16,6 +16,8 @@ public struct ServerOptions: Sendable {
     public var isInsecure: Bool
     public var logLevel: Logger.Level
     public var readDeadline: TimeAmount
+    /// How long a connection to a pivot may take to open.
+    public var connectTimeout: TimeAmount
     public var timeouts: ConnectionTimeouts
     public var storeOptions: SpaceOptions
     public var profile: Profile
@@ -106,6 +108,7 @@ public struct ServerOptions: Sendable {
         }
         self.logLevel = logLevel
         readDeadline = .milliseconds(Int64(settings.int(forKey: "readDeadlineMilliseconds", default: 250)))
+        connectTimeout = try Self.connectTimeout(settings)
         timeouts = ConnectionTimeouts(settings)
         let profileName = flags.profile ?? settings.string(forKey: "profile") ?? Profile.standard.rawValue
         guard let profile = Profile(rawValue: profileName) else {
@@ -128,6 +131,16 @@ public struct ServerOptions: Sendable {
     }
 
     private var isLoopback: Bool { host == "localhost" || host == "::1" || host.hasPrefix("127.") }
+
+    /// A lost packet of the handshake costs a second alone, and a satellite is far away.
+    private static func connectTimeout(_ settings: ConfigReader) throws -> TimeAmount {
+        let key = ConfigKey("connectSeconds")
+        let seconds = settings.double(forKey: key)
+        guard seconds != nil || settings.string(forKey: key) == nil, (0.05...3600).contains(seconds ?? 10) else {
+            throw Failure(description: "\"connectSeconds\" takes a number of seconds from 0.05 to 3600")
+        }
+        return .nanoseconds(Int64((seconds ?? 10) * 1e9))
+    }
 
     private static func reader(_ file: String?, _ readsEnvironment: Bool) async throws -> ConfigReader {
         let environment: any ConfigProvider =

@@ -96,7 +96,8 @@ struct SpaceOpener {
             return .followed(
                 try NodeSession(
                     name: plan.name, plan: following, folder: folder, host: host, http: http,
-                    options: options.storeOptions, address: address, logger: logger))
+                    options: options.storeOptions, connectTimeout: options.connectTimeout, address: address,
+                    logger: logger))
         }
     }
 

@@ -1,6 +1,7 @@
 import Configuration
 import Foundation
 import GimbalCRDT
+import GimbalClient
 import GimbalReplication
 import GimbalStore
 import GimbalWire
@@ -24,6 +25,7 @@ public struct SpacePlan: Sendable {
     }
 
     public struct Following: Sendable {
+        /// In the one spelling that an address has (`ServerAddress.base`).
         public var pivotURL: String
         /// The id of a space or the name that its pivot gives it; nil: the one stored, or the only one there.
         public var space: String?
@@ -143,15 +145,13 @@ struct SpacePlanReader {
                 description:
                     "--reachable-at takes a URL with a literal address, such as http://10.0.0.5:7001, not \(address ?? "")")
         }
-        return SpacePlan.Following(
-            pivotURL: try Self.baseURL(url), space: space ?? settings.string(forKey: "space"), reachableAt: address)
-    }
-
-    private static func baseURL(_ text: String) throws -> String {
-        guard let url = URL(string: text), let scheme = url.scheme, ["http", "https"].contains(scheme), let host = url.host()
-        else {
-            throw ServerOptions.Failure(description: "--pivot takes a URL such as http://10.0.0.1:7000, not \(text)")
+        let pivot: ServerAddress
+        do {
+            pivot = try ServerAddress(url)
+        } catch {
+            throw ServerOptions.Failure(description: "--pivot takes a URL such as http://10.0.0.1:7000: \(error)")
         }
-        return "\(scheme)://\(host)\(url.port.map { ":\($0)" } ?? "")"
+        return SpacePlan.Following(
+            pivotURL: pivot.base, space: space ?? settings.string(forKey: "space"), reachableAt: address)
     }
 }

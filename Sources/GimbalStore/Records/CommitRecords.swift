@@ -114,9 +114,10 @@ enum CommitRecord {
     static func decodeSealed(_ bytes: [UInt8], first: UInt64) throws(WireError) -> (SealedLink, SealedDelta) {
         var reader = CBORReader(bytes)
         try reader.array(of: 3)
-        let link = SealedLink(
-            firstSequence: first, lastSequence: try reader.unsigned(), headerHash: try reader.fixed(Digest.self))
-        return (link, try SealedDelta(from: &reader))
+        let (last, headerHash) = (try reader.unsigned(), try reader.fixed(Digest.self))
+        let delta = try SealedDelta(from: &reader)
+        let link = SealedLink(firstSequence: first, lastSequence: last, headerHash: headerHash, bytes: delta.bytes.count)
+        return (link, delta)
     }
 
     static func encode(_ letter: DeadLetter) -> [UInt8] {
