@@ -147,7 +147,7 @@ final class NodeSession: Service {
         let link = try SpaceLink.read(folder)
         if let link, let stored = link.spaceID, isSettled(link) { return stored }
         let patience = Task {
-            guard (try? await Task.sleep(for: Pauses.firstContact)) != nil else { return }
+            guard (try? await Task.sleep(for: Patience.firstContact)) != nil else { return }
             if !change.withLock({ $0.hasAnswered }) { serveOldCopy(link, unreached(link)) }
         }
         defer { patience.cancel() }
@@ -164,7 +164,7 @@ final class NodeSession: Service {
             } catch let error as PivotError {
                 let fault = NodeFault(error)
                 report(error, fault, link)
-                if fault != nil || ContinuousClock.now - begin > Pauses.firstContact {
+                if fault != nil || ContinuousClock.now - begin > Patience.firstContact {
                     serveOldCopy(link, fault ?? unreached(link))
                 }
                 try await Task.sleep(for: backoff.next())
