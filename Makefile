@@ -4,17 +4,21 @@ SWIFT_FLAGS ?= -c release
 BINARIES = .build/release
 PREFIX ?= /usr/local
 DOCUMENTED = GimbalCRDT GimbalWire GimbalSigning GimbalReplication GimbalStorage GimbalRocksDB GimbalStore GimbalClient GimbalHTTP
-PACKAGES = librocksdb-dev libsodium-dev pkg-config curl python3-venv spin gcc libc6-dev
+PACKAGES = librocksdb-dev libsodium-dev pkg-config curl python3-venv spin gcc libc6-dev strace faketime
 BROWSER_PACKAGES = chromium chromium-driver
+BENCH_PACKAGES = redis-server nginx-light
 
-.PHONY: demo test test-core interop laws mutation fuzz models clients browser build bench docs examples format lint install packages browser-packages clean
+.PHONY: demo test test-core interop laws mutation fuzz models clients browser build bench docs examples format lint tidy install packages browser-packages bench-packages clean
 
 build: packages
 	swift build $(SWIFT_FLAGS)
 
 # Installs the Debian packages that are missing; asks for nothing when all are there.
-packages browser-packages:
-	@missing=""; for package in $(if $(filter browser-packages,$@),$(BROWSER_PACKAGES),$(PACKAGES)); do \
+packages: WANTED = $(PACKAGES)
+browser-packages: WANTED = $(BROWSER_PACKAGES)
+bench-packages: WANTED = $(BENCH_PACKAGES)
+packages browser-packages bench-packages:
+	@missing=""; for package in $(WANTED); do \
 	  dpkg-query -W -f='$${Status}' $$package 2>/dev/null | grep -q 'ok installed' || missing="$$missing $$package"; done; \
 	if [ -n "$$missing" ]; then \
 	  echo "installing$$missing"; \
@@ -30,7 +34,7 @@ demo: packages
 	KEEP=$(KEEP) docs/Examples/demo.sh $(BINARIES)
 
 # All that must pass. Tests that wait for something to happen run by themselves: the laws keep every core busy.
-test: packages browser-packages lint
+test: packages browser-packages lint tidy
 	Specs/models/run.sh
 	Tests/Mutation/run.py --check
 	$(MAKE) docs examples
@@ -84,9 +88,7 @@ fuzz: packages
 	Fuzz/run.sh $(or $(TIME),60)
 
 # The table of docs/performance.md; BENCH="--quick" for a short one.
-bench: packages
-	@dpkg-query -W redis-server nginx-light >/dev/null 2>&1 || { \
-	  sudo=""; [ "$$(id -u)" = 0 ] || sudo=sudo; $$sudo apt-get install -y -qq redis-server nginx-light >/dev/null; }
+bench: packages bench-packages
 	swift build -c release --product pivot
 	swift build -c release --product node
 	GIMBAL_CORE=1 swift build -c release --package-path Tests/Benchmarks
@@ -106,9 +108,14 @@ examples: packages
 
 format:
 	swift format --in-place --recursive Package.swift Sources Tests Fuzz
+	Tests/Tidy/wrap.py
 
 lint:
 	swift format lint --strict --recursive Package.swift Sources Tests Fuzz
+
+# Lengths, names, references, imports, limits: what a compiler does not see. Seconds, no build.
+tidy:
+	Tests/Tidy/run.py
 
 install: build
 	install -d $(PREFIX)/bin

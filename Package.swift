@@ -45,7 +45,8 @@ let package = Package(
         library("GimbalSigning", ["GimbalCRDT", "GimbalWire", "CSodium"]),
         library("GimbalReplication", ["GimbalCRDT", "GimbalWire"]),
         library("GimbalStorage"),
-        library("GimbalRocksDB", ["GimbalStorage", "CRocksDB"]),
+        .target(name: "CSystemTime"),
+        library("GimbalRocksDB", ["GimbalStorage", "CRocksDB", "CSystemTime"]),
         library(
             "GimbalStore",
             ["GimbalCRDT", "GimbalWire", "GimbalSigning", "GimbalReplication", "GimbalStorage", "GimbalRocksDB"]),
@@ -56,9 +57,10 @@ let package = Package(
             name: "Laws", dependencies: ["GimbalCRDT", "GimbalWire", "GimbalReplication"], path: "Tests/Laws",
             swiftSettings: settings),
         tests(
-            "LawTests", ["GimbalCRDT", "GimbalWire", "GimbalReplication", "GimbalSigning", "Laws"], exclude: ["Counterexamples"]),
+            "LawTests", ["GimbalCRDT", "GimbalWire", "GimbalReplication", "Laws"], exclude: ["Counterexamples"]),
         tests("GimbalWireTests", ["GimbalCRDT", "GimbalWire", "GimbalSigning", "GimbalReplication", "Laws"]),
         .target(name: "TestFiles", path: "Tests/TestFiles", swiftSettings: settings),
+        tests("GimbalSigningTests", ["GimbalSigning", "TestFiles"]),
         tests("GimbalStorageTests", ["GimbalStorage", "GimbalRocksDB", "TestFiles"]),
         tests(
             "GimbalStoreTests",
@@ -128,7 +130,20 @@ if !coreOnly {
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             resources: [.embedInCode("Page")]),
-        tests("GimbalClientTests", ["GimbalClient", "GimbalWire"]),
+        tests(
+            "GimbalClientTests",
+            [
+                "GimbalClient", "GimbalWire",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOWebSocket", package: "swift-nio"),
+            ]),
+        // What of the server can be tested without a server.
+        tests(
+            "GimbalHTTPTests",
+            [
+                "GimbalCRDT", "GimbalWire", "GimbalSigning", "GimbalStore", "GimbalHTTP", "Laws",
+                .product(name: "NIOCore", package: "swift-nio"),
+            ]),
         tests(
             "EndToEndTests",
             [
@@ -137,12 +152,16 @@ if !coreOnly {
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
             ]),
-        program("pivot", ["GimbalHTTP", "GimbalWire", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
-        program("node", ["GimbalHTTP", "GimbalWire", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
+        program(
+            "pivot",
+            ["GimbalClient", "GimbalHTTP", "GimbalWire", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
+        program(
+            "node",
+            ["GimbalClient", "GimbalHTTP", "GimbalWire", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
         program(
             "gimbal",
             [
-                "GimbalClient", "GimbalCRDT", "GimbalWire", "GimbalSigning",
+                "GimbalClient", "GimbalCRDT", "GimbalWire", "GimbalSigning", "GimbalStore",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),

@@ -2,8 +2,8 @@
 ///
 /// One element of an observed-remove set without tombstones (A. Bieniusa, M. Zawirski et al., "An Optimized Conflict-free
 /// Replicated Set", INRIA 8083, 2012), each live dot carrying an LWW payload. An operation removes only the dots that its
-/// writer had observed, so a concurrent put stays: add wins. The causal context is the space's version vector. At most one dot of each
-/// replica is live.
+/// writer had observed, so a concurrent put stays: add wins. The causal context is the space's version vector. At most one dot of
+/// each replica is live.
 public struct Member: Hashable, Sendable {
     /// In the order of dots. Empty: the member is gone and nothing of it is kept.
     public private(set) var live: [Write]

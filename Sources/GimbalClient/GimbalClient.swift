@@ -116,10 +116,11 @@ public final class GimbalClient: Sendable {
         return "\(base)/\(index)"
     }
 
-    /// Merges an object into what is at a path: objects member by member, `null` as a value, an object with numbers as names
-    /// into an array.
+    /// Merges an object into what is at a path: objects member by member, `null` as a value, an object with indexes as names
+    /// into an array. What it does not name stays byte for byte.
     ///
-    /// - Throws: ``GimbalError/notFound(path:)`` when there is nothing.
+    /// - Throws: ``GimbalError/notFound(path:)`` when there is nothing; a refusal with the code `patch-mismatch` when a member
+    ///   is an object and the patch has something else for it.
     public func patch(_ path: String, with changes: some Encodable) async throws(GimbalError) {
         try Self.check(path)
         _ = try await send(TransportRequest(method: .patch, target: path, body: try encode(changes)))

@@ -36,7 +36,7 @@ public enum GimbalError: Error, Hashable, Sendable {
     case pivotAway
     /// The server's disk is full: nothing was stored; reads go on.
     case storageFull
-    /// Anything else that the server refuses.
+    /// Anything else that the server refuses. With the code `outcome-unknown` it may be done all the same.
     case refused(code: String, status: Int, message: String)
     /// Nobody answers at the URL, or the connection broke. Whether a write that ended so has been done is not known.
     case unreachable(String)

@@ -16,6 +16,8 @@ extension NodeCore {
         var touched: Set<Path> = []
         var clock: HybridClock
         var spoiledFrom: UInt64
+        /// The pivot's time at the page's checkpoint.
+        let pivotMilliseconds: UInt64
         /// The chain of sealed deltas does not fit the log any more.
         var isChainBroken = false
     }
@@ -31,9 +33,12 @@ extension NodeCore {
         guard isAdmissible(page.checkpoint.checkpoint.epoch) else {
             return refuse("epoch \(page.checkpoint.checkpoint.epoch) after \(record.epoch)", &step)
         }
+        guard page.checkpoint.checkpoint.isTimely else {
+            return raise(.badPage(detail: "the checkpoint's times are none that a pivot's clock can say"), &step)
+        }
         var work = PageWork(
             base: base, states: step.states.states, changes: step.baseChanges, clock: writer.clock,
-            spoiledFrom: record.spoiledFrom)
+            spoiledFrom: record.spoiledFrom, pivotMilliseconds: page.checkpoint.checkpoint.pivotMilliseconds)
         for entry in page.entries {
             switch apply(entry, &work, step.states.pending, step.ownDeltas) {
             case .applied: break
@@ -92,6 +97,10 @@ extension NodeCore {
         guard header.space == base.space, head.sequence + 1 == header.firstSequence, head.headerHash == header.previous,
             work.base.coversObserved(of: header), entry.cap > work.base.greatestStamp
         else { return .wrong("an entry that does not extend its replica's head") }
+        // The pivot's time never goes back: what it allowed at an earlier commit of the page was no more.
+        guard entry.cap <= work.base.nextCap(pivotMilliseconds: work.pivotMilliseconds) else {
+            return .wrong("a cap that the checkpoint's time does not allow")
+        }
         guard delta.malformed.isEmpty,
             entry.refusals.allSatisfy({ $0.index < header.count && delta.operations[$0.index] == nil }),
             delta.operations.count(where: { $0 == nil }) == entry.refusals.count
@@ -146,6 +155,7 @@ extension NodeCore {
             // A new life of the pivot: it may have lost what it answered for.
             receiptsExpectedBy = nil
             offeredThrough = 0
+            investigatedHead = nil
         }
         base = work.base
         writer.clock = work.clock

@@ -12,10 +12,17 @@ extension NodeCore {
     }
 
     mutating func seal(_ operations: [PendingOperation], _ step: inout NodeStep) {
-        guard push == .sealing else { return }
+        guard case .sealing(let after) = push else { return }
         push = .idle
-        guard investigation == .none, operations.first?.sequence == sealedThrough + 1 else { return }
-        appendSealed(operations, &step)
+        guard investigation == .none else { return }
+        if operations.first?.sequence == sealedThrough + 1 {
+            appendSealed(operations, &step)
+        } else if after == sealedThrough {
+            // Not what a page moved meanwhile: asking again would bring the same.
+            let found = operations.first.map { "\($0.sequence)" } ?? "nothing"
+            pause(
+                .local(code: "outbox-damaged", detail: "the outbox goes on with \(found), not with \(sealedThrough + 1)"), &step)
+        }
     }
 
     mutating func appendSealed(_ operations: [PendingOperation], _ step: inout NodeStep) {
@@ -44,7 +51,7 @@ extension NodeCore {
                 Sent(deltas: waiting.count, bytes: waiting.reduce(0) { $0 + $1.bytes }))
             step.effects.append(.push(number: pushNumber, cursor, firstSequences: waiting.map(\.firstSequence)))
         } else if sealedThrough + 1 < writer.nextSequence {
-            push = .sealing
+            push = .sealing(after: sealedThrough)
             step.effects.append(.seal)
         }
     }
@@ -58,6 +65,7 @@ extension NodeCore {
         case .accepted:
             offeredThrough = through
             receiptsExpectedBy = answer.place
+            investigatedHead = nil
             clearFault(&step)
         case .head:
             settle(head: answer.head, sentFrom: first, receiptsWhenSent, answer, &step)
@@ -78,21 +86,26 @@ extension NodeCore {
         push = isTooLarge && sent.deltas > 1 ? .idle : .paused
     }
 
-    private mutating func pause(_ fault: NodeFault, _ step: inout NodeStep) {
+    mutating func pause(_ fault: NodeFault, _ step: inout NodeStep) {
         push = .paused
         raise(fault, &step)
     }
 
-    /// The pivot holds another head of this replica than the push extends; the own chain tells what that means.
+    /// The pivot holds another head of this replica than the push extends; the own chain tells what that means. Whatever it
+    /// means, the next push differs from this one, or there is none: an answer that leads nowhere is shown.
     private mutating func settle(
         head: Head, sentFrom first: UInt64, _ receiptsWhenSent: UInt64, _ answer: Answer, _ step: inout NodeStep
     ) {
+        if first == head.sequence + 1, head == receiptHead || chain.contains(where: { $0.headerHash == head.headerHash }) {
+            pause(.refused(.head, detail: "the pivot refuses what extends the head that it names"), &step)
+        }
         if head == receiptHead {
             // What was sent may be in the log already, and its receipt here before the answer.
-            if first == head.sequence + 1 {
-                pause(.refused(.head, detail: "the pivot refuses what extends the head that it names"), &step)
-            }
             offeredThrough = head.sequence
+            if let next = chain.first, next.firstSequence != head.sequence + 1 {
+                let detail = "what was sealed begins with \(next.firstSequence), the log ends with \(head.sequence)"
+                pause(.local(code: "outbox-damaged", detail: detail), &step)
+            }
         } else if chain.contains(where: { $0.lastSequence == head.sequence && $0.headerHash == head.headerHash }) {
             offeredThrough = head.sequence
             receiptsExpectedBy = answer.place
@@ -104,7 +117,12 @@ extension NodeCore {
                 .pivotLost(detail: "it holds \(head.sequence) of this node's operations, and once held \(receiptHead.sequence)"),
                 &step)
         } else {
-            // Neither in the chain nor behind it: this folder was copied, or is an older one.
+            // Neither in the chain nor behind it: this folder was copied, or is an older one. The log tells, once.
+            if investigatedHead == head {
+                let detail = "the pivot holds \(head.sequence) of this node's operations, and its log does not"
+                return pause(.refused(.head, detail: detail), &step)
+            }
+            investigatedHead = head
             beginInvestigation(until: answer.place, &step)
         }
     }

@@ -127,7 +127,9 @@ extension NodeCore {
         step.states.pending = Dictionary(uniqueKeysWithValues: reissued.map { ($0.sequence, $0) })
         step.removedSealed += chain.map(\.firstSequence)
         chain = []
+        record.author = writer.replica.author
         record.incarnation = writer.replica.incarnation
+        step.isIncarnationNew = true
         record.spoiledFrom = 0
         step.isRecordChanged = true
     }

@@ -55,13 +55,18 @@ extension NodeCore {
         guard isAdmissible(checkpoint.epoch), checkpoint.epoch != record.epoch || checkpoint.position >= base.position else {
             return raise(.badPage(detail: "a snapshot of \(checkpoint.cursor), before \(cursor)"), &step)
         }
+        guard checkpoint.isTimely, snapshot.greatestLiveStamp <= checkpoint.greatestStamp else {
+            return raise(.badPage(detail: "a snapshot with times that no pivot's clock can say"), &step)
+        }
         guard covers(snapshot, &step) else { return }
         let head = snapshot.base.versionVector[replica]
         let isOwnHead =
             head == receiptHead
             || chain.contains { $0.lastSequence == head.sequence && $0.headerHash == head.headerHash }
+        // A key that was replaced says nothing against what was sealed with the old one.
+        let isHeadProven = isOwnHead && (!isSpoiled || isOfAnotherKey)
         let fates =
-            isOwnHead && !isSpoiled
+            isHeadProven
             ? fates(of: pending, through: head, snapshot) : fates(ofDoubtful: pending, through: head, snapshot, step.states)
         let ownBefore = receiptHead.sequence
         base = snapshot.base
@@ -98,6 +103,7 @@ extension NodeCore {
                 continue
             }
             fates.settled.append(operation)
+            fates.accepted.insert(operation.sequence)
             if let reason = snapshot.base.refused[Dot(replica: replica, sequence: operation.sequence)] {
                 fates.deadLetters.append(DeadLetter(replica: replica, operation: operation, reason: reason))
             }
@@ -138,6 +144,7 @@ extension NodeCore {
     private mutating func forgetExchange() {
         push = .idle
         investigation = .none
+        investigatedHead = nil
         offeredThrough = receiptHead.sequence
         receiptsExpectedBy = nil
     }

@@ -28,13 +28,15 @@ public struct NodeCore: Sendable {
     var readyTarget: Cursor?
     /// Own deltas are pulled with their bodies up to here, because they are in doubt.
     var investigation = Investigation.none
+    /// The head that the last investigation was about.
+    var investigatedHead: Head?
 
     enum PushState: Hashable, Sendable {
         case idle
         /// Sent from one sequence up to another, no answer yet; receipts had come up to a third.
         case inFlight(from: UInt64, through: UInt64, receiptsThrough: UInt64, Sent)
-        /// The shell was told to step with `.seal`.
-        case sealing
+        /// The shell was told to step with `.seal`; what is not sealed begins after this sequence.
+        case sealing(after: UInt64)
         /// Until a retry, a page or an investigation starts it again.
         case paused
     }
@@ -63,12 +65,22 @@ public struct NodeCore: Sendable {
         self.chain = chain
         self.signer = signer
         self.primitives = primitives
-        let replica = ReplicaID(author: signer.author, incarnation: record.incarnation)
+        let replica = ReplicaID(author: record.author ?? signer.author, incarnation: record.incarnation)
         writer = Writer(
             replica: replica, nextSequence: record.nextSequence, clock: HybridClock(last: record.clock), primitives)
         offeredThrough = base.versionVector[replica].sequence
+        // Another key signs now: what waits is written again under it, once the log has said what it took under the old one.
+        if replica.author != signer.author, !isSpoiled { self.record.spoiledFrom = record.nextSequence }
         // A crash came between the mark and the re-issue: nothing more is sealed under this incarnation.
         if isSpoiled { investigation = .asking }
+    }
+
+    /// The node as it is stored now, after a commit whose outcome is not known. Answers to the pushes of before are none to its
+    /// own.
+    public func reloaded(base: SpaceBase, record: NodeRecord, chain: [SealedLink]) -> NodeCore {
+        var fresh = NodeCore(base: base, record: record, chain: chain, signer: signer, primitives: primitives)
+        fresh.pushNumber = pushNumber
+        return fresh
     }
 
     public var replica: ReplicaID { writer.replica }
@@ -84,9 +96,12 @@ public struct NodeCore: Sendable {
     public var sealedThrough: UInt64 { chain.last?.lastSequence ?? receiptHead.sequence }
     /// Whether the log holds operations of another under dots of this outbox.
     public var isSpoiled: Bool { record.spoiledFrom > 0 }
+    /// Whether the incarnation is of a key that this node has no more.
+    var isOfAnotherKey: Bool { replica.author != signer.author }
     /// Operations whose receipt has not come. What the log holds under the names of spoiled ones is not their receipt.
     public var outboxCount: UInt64 {
-        let first = isSpoiled ? record.spoiledFrom : receiptHead.sequence + 1
+        let unacknowledged = receiptHead.sequence + 1
+        let first = isSpoiled ? min(record.spoiledFrom, unacknowledged) : unacknowledged
         return writer.nextSequence - min(first, writer.nextSequence)
     }
     /// Whether own deltas have to be pulled with their bodies.
@@ -108,6 +123,7 @@ public struct NodeCore: Sendable {
             case .pushAnswered(let answer, let number): if number == pushNumber { settle(answer, &step) }
             case .pushFailed(let number, let isTooLarge): if number == pushNumber { pushFailed(isTooLarge: isTooLarge) }
             case .pushInterrupted: push = .paused
+            case .pushBlocked(let fault): pause(fault, &step)
             case .retryPush: if push == .paused { push = .idle }
             case .investigate(let until): investigate(until, &step)
             case .reissue: reissue(facts.outbox, &step, using: &random)
@@ -135,6 +151,7 @@ public struct NodeCore: Sendable {
         var removedSealed: [UInt64] = []
         var deadLetters: [DeadLetter] = []
         var isRecordChanged = false
+        var isIncarnationNew = false
         /// Paths that pages touched and whose overlays are not replayed yet.
         var stale: Set<Path> = []
         /// Own operations that pages acknowledged since the last replay.
@@ -144,6 +161,8 @@ public struct NodeCore: Sendable {
         /// Paths that clients may see differently.
         var published: Set<Path> = []
         var answers: [NodeDirective] = []
+        /// Of writes whose clients have to find everything told when they are answered.
+        var lateAnswers: [NodeDirective] = []
         var effects: [NodeDirective] = []
 
         init(_ facts: NodeFacts) {
@@ -175,11 +194,13 @@ public struct NodeCore: Sendable {
             commit.addedSealed = step.addedSealed
             commit.removedSealed = step.removedSealed
             commit.deadLetters = step.deadLetters
+            commit.isIncarnationNew = step.isIncarnationNew
             outcome.commit = commit
         }
         if step.installed != nil { outcome.directives.append(.replaced) }
         if !step.published.isEmpty { outcome.directives.append(.publish(paths: step.published.sorted())) }
         if step.checkpoint != nil { outcome.directives.append(.advanced(cursor)) }
+        outcome.directives += step.lateAnswers
         outcome.directives += step.effects
         return outcome
     }
@@ -202,10 +223,7 @@ public struct NodeCore: Sendable {
         do throws(WriteFailure) {
             guard record.isReady else { throw .notReady }
             try checkGrants(request)
-            let operations = try writer.compose(
-                request.action, state: request.path.flatMap { step.states.view($0) },
-                alreadyObserved: request.path.flatMap { step.states.overlay($0)?.observed } ?? [],
-                wallMilliseconds: now.wallMilliseconds, limits: base.records.settings.limits)
+            let operations = try compose(request, step.states, now)
             for operation in operations {
                 step.states.loadNew(operation.path)
                 var overlay =
@@ -219,22 +237,40 @@ public struct NodeCore: Sendable {
             }
             if let last = operations.last {
                 let written = Written(path: last.path, stamp: last.stamp)
-                step.answers.append(.answerWrite(token: request.token, .success(written)))
+                let answer = NodeDirective.answerWrite(token: request.token, .success(written))
+                if case .deleteAll = request.action { step.lateAnswers.append(answer) } else { step.answers.append(answer) }
             }
         } catch {
             step.answers.append(.answerWrite(token: request.token, .failure(error)))
         }
     }
 
+    private mutating func compose(
+        _ request: WriteRequest, _ states: NodeWorkingSet, _ now: Now
+    ) throws(WriteFailure) -> [PendingOperation] {
+        if case .deleteAll(let paths) = request.action {
+            return try writer.deleteAll(paths, wallMilliseconds: now.wallMilliseconds) {
+                (states.view($0), states.overlay($0)?.observed ?? [])
+            }
+        }
+        return try writer.compose(
+            request.action, state: request.path.flatMap { states.view($0) },
+            alreadyObserved: request.path.flatMap { states.overlay($0)?.observed } ?? [],
+            wallMilliseconds: now.wallMilliseconds, limits: base.records.settings.limits)
+    }
+
     private func checkGrants(_ request: WriteRequest) throws(WriteFailure) {
-        let path: Path
         switch request.action {
         case .record: throw .forbidden
-        case .set(let target, _), .patch(let target, _), .delete(let target): path = target
+        case .set(let path, _), .patch(let path, _, _), .delete(let path): try checkGrant(path)
+        case .deleteAll(let paths): for path in paths { try checkGrant(path) }
         case .push(let base, _):
-            guard let example = Path("\(base)/0") else { throw .outsideSpace }
-            path = example
+            guard let example = Path("\(base)/0") else { throw .tooLongPath }
+            try checkGrant(example)
         }
+    }
+
+    private func checkGrant(_ path: Path) throws(WriteFailure) {
         guard base.records.contains(path) else { throw .outsideSpace }
         guard base.records.mayWrite(signer.author, path) else { throw .forbidden }
     }

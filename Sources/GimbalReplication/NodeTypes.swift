@@ -16,6 +16,8 @@ public enum NodeInput: Sendable {
     case pushFailed(push: UInt64, isTooLarge: Bool = false)
     /// The shell could not do what it was told. Nothing is sent until `retryPush` or `joined`.
     case pushInterrupted
+    /// Nor can it be done until somebody has seen to it; shown, and tried again when `retryPush` says so.
+    case pushBlocked(NodeFault)
     case retryPush
     /// The log's end, asked after the doubt arose; own deltas are pulled with their bodies until there.
     case investigate(until: Cursor)
@@ -32,7 +34,8 @@ public enum NodeInput: Sendable {
     public var isStepOfItsOwn: Bool {
         switch self {
         case .reissue, .snapshot, .sealOutbox: true
-        case .write, .joined, .page, .seal, .pushAnswered, .pushFailed, .pushInterrupted, .retryPush, .investigate: false
+        case .write, .joined, .page, .seal, .pushAnswered, .pushFailed, .pushInterrupted, .pushBlocked, .retryPush, .investigate:
+            false
         }
     }
 }
@@ -132,6 +135,8 @@ public struct NodeCommit: Sendable {
     public var addedSealed: [SealedOutboxDelta] = []
     public var removedSealed: [UInt64] = []
     public var deadLetters: [DeadLetter] = []
+    /// The record's author and incarnation are others than before.
+    public var isIncarnationNew = false
     public var record: NodeRecord
 
     public init(record: NodeRecord) { self.record = record }
@@ -176,6 +181,8 @@ public struct DeadLetter: Hashable, Sendable {
 
 /// What a node knows beside the replicated state, its outbox and its overlay.
 public struct NodeRecord: Hashable, Sendable {
+    /// Whose the incarnation is; nil: whose key the node has now.
+    public var author: AuthorID?
     public var incarnation: UInt64
     public var nextSequence: UInt64
     public var clock: HybridTimestamp

@@ -1,3 +1,6 @@
+import GimbalCRDT
+import GimbalWire
+
 /// Two clocks read at once: one that people set and one that never jumps. Milliseconds both.
 public struct Now: Hashable, Sendable {
     public let wallMilliseconds: UInt64
@@ -20,13 +23,29 @@ struct PivotTime: Hashable, Sendable {
     private var greatest: UInt64
     private var steady: UInt64?
 
+    /// The last that is told: what a steady clock adds to a wall clock that was just believed stays far below it.
+    static let latestMilliseconds = Now.latestWallMilliseconds + UInt64(SpaceSettings.hardMaximumClockAheadMilliseconds)
+
     init(storedMilliseconds: UInt64) { greatest = storedMilliseconds }
 
     mutating func read(_ now: Now) -> UInt64 {
         let elapsed = now.steadyMilliseconds - min(steady ?? now.steadyMilliseconds, now.steadyMilliseconds)
         steady = now.steadyMilliseconds
         let (advanced, overflow) = greatest.addingReportingOverflow(elapsed)
-        greatest = max(now.wallMilliseconds, overflow ? greatest : advanced)
+        greatest = min(max(now.wallMilliseconds, overflow ? greatest : advanced), Self.latestMilliseconds)
         return greatest
+    }
+}
+
+extension Checkpoint {
+    /// Whether its times are any that a pivot's clock can say, however wrong it is (docs/decisions/0029).
+    ///
+    /// A stamp that one takes in moves a node's own clock for good, and from the last stamp of all no clock goes on.
+    public var isTimely: Bool {
+        // A cap is at most the allowance ahead of a pivot's time, or one beyond the cap before it: as much again is more than
+        // any log has entries for.
+        let allowance = UInt64(SpaceSettings.hardMaximumClockAheadMilliseconds) * 2
+        return pivotMilliseconds <= PivotTime.latestMilliseconds
+            && greatestStamp.milliseconds <= pivotMilliseconds + allowance
     }
 }

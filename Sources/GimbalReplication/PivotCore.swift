@@ -14,8 +14,12 @@ public struct PivotPush: Sendable {
     public var cursor: Cursor
     /// Of one replica, in the order of its chain.
     public var deltas: [IncomingDelta]
+    /// Whether they were in a bundle that was proven to be of the space. A pivot that was restored finds there what it signed
+    /// itself and does not have any more; nobody else can have signed it.
+    public var isFromBundle: Bool
 
-    public init(token: UInt64, cursor: Cursor, deltas: [IncomingDelta]) {
+    public init(token: UInt64, cursor: Cursor, deltas: [IncomingDelta], isFromBundle: Bool = false) {
+        self.isFromBundle = isFromBundle
         self.token = token
         self.cursor = cursor
         self.deltas = deltas
@@ -108,6 +112,15 @@ public struct PivotCore: Sendable {
         time = PivotTime(storedMilliseconds: record.pivotMilliseconds)
     }
 
+    /// The pivot as it is stored now, after a commit whose outcome is not known: the next commit opens an epoch, and its own
+    /// writes take a new incarnation.
+    public func reloaded(base: SpaceBase, record: PivotRecord) -> PivotCore {
+        var fresh = PivotCore(base: base, record: record, signer: signer, primitives: primitives)
+        // Its time never goes back, whatever of it was stored.
+        fresh.time = time
+        return fresh
+    }
+
     /// The end of the log, as of the last commit; the start for an empty one.
     public var place: Cursor {
         guard let last = record.epochs.last else { return .start }
@@ -141,6 +154,8 @@ public struct PivotCore: Sendable {
         var changes = BaseChanges()
         var entries: [AppendedEntry] = []
         var answers: [PivotDirective] = []
+        /// Of writes whose clients have to find everything told when they are answered.
+        var lateAnswers: [PivotDirective] = []
     }
 
     private mutating func finish(
@@ -160,7 +175,7 @@ public struct PivotCore: Sendable {
         commit.checkpoint = checkpoint
         return Step(
             commit: PivotCommit(base: commit, record: record, openedEpoch: openedEpoch),
-            directives: step.answers + [.publish(checkpoint, paths: commit.states.map(\.path))])
+            directives: step.answers + [.publish(checkpoint, paths: commit.states.map(\.path))] + step.lateAnswers)
     }
 
     private mutating func openEpoch(
@@ -189,25 +204,32 @@ public struct PivotCore: Sendable {
                 clock: HybridClock(last: record.clock), primitives)
         writer.clock.observe(record.clock)
         var operations: [PendingOperation] = []
-        var accepted: [(token: UInt64, written: Written)] = []
+        var accepted: [(request: WriteRequest, written: Written)] = []
         // What later writes of this step see where a path comes again, which is rare; the real effects carry hashes, which
         // exist once the delta is sealed.
-        let paths = requests.compactMap(\.path)
+        var paths = requests.compactMap(\.path)
+        for case .deleteAll(let many) in requests.lazy.map(\.action) { paths += many }
         var view = Set(paths).count < paths.count ? step.states : nil
         for request in requests {
             do throws(WriteFailure) {
                 try checkScope(request)
                 guard base.hasCaps else { throw .clockExhausted }
-                let composed = try writer.compose(
-                    request.action, state: request.path.flatMap { (view ?? step.states)[$0] },
-                    wallMilliseconds: wallMilliseconds, limits: base.records.settings.limits)
+                let composed: [PendingOperation]
+                if case .deleteAll(let many) = request.action {
+                    let states = view ?? step.states
+                    composed = try writer.deleteAll(many, wallMilliseconds: wallMilliseconds) { (states[$0], []) }
+                } else {
+                    composed = try writer.compose(
+                        request.action, state: request.path.flatMap { (view ?? step.states)[$0] },
+                        wallMilliseconds: wallMilliseconds, limits: base.records.settings.limits)
+                }
                 if let last = composed.last {
                     // Only a pushed path is not loaded: it is new.
-                    if request.path == nil {
+                    if case .push = request.action {
                         step.states.load(last.path, nil)
                         view?.load(last.path, nil)
                     }
-                    accepted.append((request.token, Written(path: last.path, stamp: last.stamp)))
+                    accepted.append((request, Written(path: last.path, stamp: last.stamp)))
                 }
                 operations += composed
                 for operation in composed {
@@ -219,16 +241,22 @@ public struct PivotCore: Sendable {
         }
         self.writer = writer
         seal(operations, by: writer.replica, &step)
-        for (token, written) in accepted { step.answers.append(.answerWrite(token: token, .success(written))) }
+        for (request, written) in accepted {
+            let answer = PivotDirective.answerWrite(token: request.token, .success(written))
+            if case .deleteAll = request.action { step.lateAnswers.append(answer) } else { step.answers.append(answer) }
+        }
     }
 
     private func checkScope(_ request: WriteRequest) throws(WriteFailure) {
         switch request.action {
         case .record: return
-        case .set(let path, _), .patch(let path, _), .delete(let path):
+        case .set(let path, _), .patch(let path, _, _), .delete(let path):
             guard base.records.contains(path) else { throw .outsideSpace }
+        case .deleteAll(let paths):
+            guard paths.allSatisfy(base.records.contains) else { throw .outsideSpace }
         case .push(let base, _):
-            guard let example = Path("\(base)/0"), self.base.records.contains(example) else { throw .outsideSpace }
+            guard let example = Path("\(base)/0") else { throw .tooLongPath }
+            guard self.base.records.contains(example) else { throw .outsideSpace }
         }
     }
 
@@ -261,12 +289,15 @@ public struct PivotCore: Sendable {
         else {
             return outcome(.refill, "this log does not contain the cursor \(push.cursor)")
         }
+        let isOwn = push.isFromBundle && replica.author == signer.author
         for delta in push.deltas {
             let header = delta.header
             guard base.hasCaps else { return outcome(.malformed, WriteFailure.clockExhausted.rawValue) }
             guard header.space == base.space else { return outcome(.wrongSpace, "a delta of space \(header.space)") }
             guard header.replica == replica else { return outcome(.malformed, "deltas of two replicas in one push") }
-            guard let member = base.records.members[replica.author], !member.isRevoked else {
+            // What this process writes has dots of its own, which nothing else may use up.
+            if isOwn, replica == writer?.replica { return outcome(.head, "the pivot writes under that incarnation itself") }
+            guard isOwn || isMember(replica.author) else {
                 return outcome(.notAMember, "\(replica.author) is not a member")
             }
             guard delta.verified.isWhole else { return outcome(.malformed, "a pushed delta shows all its operations") }
@@ -278,7 +309,7 @@ public struct PivotCore: Sendable {
             guard base.coversObserved(of: header) else {
                 return outcome(.dependency, "an operation observes what this pivot has not seen")
             }
-            let refusals = refusals(of: delta)
+            let refusals = refusals(of: delta, isOwn: isOwn)
             let cap = append(delta, refusals: refusals, &step)
             refused += refusals.map(\.reason)
             let stamp = delta.greatestStamp ?? .zero
@@ -287,15 +318,19 @@ public struct PivotCore: Sendable {
         return outcome(.accepted)
     }
 
+    private func isMember(_ author: AuthorID) -> Bool { base.records.members[author].map { !$0.isRevoked } ?? false }
+
     /// Whatever is wrong with one operation refuses that operation only.
-    private func refusals(of delta: IncomingDelta) -> [Refusal] {
+    ///
+    /// - Parameter isOwn: whether the pivot signed it, which needs no grants and writes the space's own records as well.
+    private func refusals(of delta: IncomingDelta, isOwn: Bool) -> [Refusal] {
         var refusals = delta.malformed
         let author = delta.header.replica.author
         for (index, operation) in delta.operations.enumerated() {
-            guard let operation else { continue }
+            guard let operation, !(isOwn && operation.path.isReserved) else { continue }
             if !base.records.contains(operation.path) {
                 refusals.append(Refusal(index: index, reason: WriteFailure.outsideSpace.rawValue))
-            } else if !base.records.mayWrite(author, operation.path) {
+            } else if !isOwn, !base.records.mayWrite(author, operation.path) {
                 refusals.append(Refusal(index: index, reason: WriteFailure.forbidden.rawValue))
             } else if operation.value?.count ?? 0 > base.records.settings.limits.valueBytes {
                 refusals.append(Refusal(index: index, reason: WriteFailure.tooLarge.rawValue))

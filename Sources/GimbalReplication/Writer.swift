@@ -8,18 +8,25 @@ public struct WriteRequest: Sendable {
         case set(Path, value: [UInt8])
         /// A new member of the collection under this base, with a fresh index.
         case push(base: Path, value: [UInt8])
-        /// The value there is merged with this patch, a JSON object.
-        case patch(Path, patch: [UInt8])
+        /// The value there is merged with this patch, valid JSON text.
+        case patch(Path, patch: [UInt8], rule: JSONMerge.Rule = .objects)
         case delete(Path)
+        /// Whatever can be seen at these paths goes, in one commit; what is gone already is left out.
+        case deleteAll([Path])
         /// One of the space's own records; only the pivot's own code asks for it.
         case record(Path, value: [UInt8])
 
-        /// The path whose state must be loaded; nil for a push, whose path does not exist yet.
+        /// The path whose state must be loaded; nil for a push, whose path does not exist yet, and where there are many.
         public var path: Path? {
             switch self {
-            case .set(let path, _), .patch(let path, _), .delete(let path), .record(let path, _): path
-            case .push: nil
+            case .set(let path, _), .patch(let path, _, _), .delete(let path), .record(let path, _): path
+            case .push, .deleteAll: nil
             }
+        }
+
+        /// All paths whose states must be loaded.
+        public var paths: [Path] {
+            if case .deleteAll(let paths) = self { paths } else { path.map { [$0] } ?? [] }
         }
     }
 
@@ -33,6 +40,7 @@ public struct WriteRequest: Sendable {
     }
 
     public var path: Path? { action.path }
+    public var paths: [Path] { action.paths }
 }
 
 /// What became of a write.
@@ -50,9 +58,13 @@ public struct Written: Hashable, Sendable {
 public enum WriteFailure: String, Error, Hashable, Sendable {
     case notFound = "not-found"
     case badPatch = "bad-patch"
+    /// The patch does not fit the value that is there: `JSONMerge` says how.
+    case patchMismatch = "patch-mismatch"
     case tooLarge = "too-large"
     /// The path is in no space of this server.
     case outsideSpace = "outside-space"
+    /// A pushed key would be longer than a path may be.
+    case tooLongPath = "invalid-path"
     /// This server's own grants do not cover the path.
     case forbidden
     /// The server has no copy of the space yet.
@@ -61,6 +73,8 @@ public enum WriteFailure: String, Error, Hashable, Sendable {
     case unavailable = "space-unavailable"
     case storageFull = "storage-full"
     case storageFailed = "storage-failed"
+    /// The storage failed while it was storing: it is stored or not.
+    case outcomeUnknown = "outcome-unknown"
     case closed
     /// The range of stamps is used up.
     case clockExhausted = "clock-exhausted"
@@ -101,7 +115,7 @@ struct Writer: Sendable {
             guard value.count <= limits.valueBytes else { throw .tooLarge }
             let stamp = clock.tick(wallMilliseconds: wallMilliseconds)
             let index = String(stamp.nanoseconds, radix: 16) + indexSuffix
-            guard let path = Path("\(base)/\(index)") else { throw .outsideSpace }
+            guard let path = Path("\(base)/\(index)") else { throw .tooLongPath }
             return [take(stamp, path, .put(value: value, created: .zero), observed: [])]
         case .set(let path, let value):
             guard value.count <= limits.valueBytes else { throw .tooLarge }
@@ -110,22 +124,46 @@ struct Writer: Sendable {
             // The space's own limit does not hold for its records: a small one could never be taken back.
             guard value.count <= Limits.hardMaximumValueBytes else { throw .tooLarge }
             return write(value, at: path, state, alreadyObserved, wallMilliseconds)
-        case .patch(let path, let patch):
+        case .patch(let path, let patch, let rule):
             guard let document = state?.visible?.value else { throw .notFound }
-            // Both texts become trees, which take many times their bytes.
+            // Where its parts are takes many times its bytes.
             guard patch.count <= limits.valueBytes else { throw .tooLarge }
             let merged: [UInt8]
-            do {
-                merged = try JSONMerge.merge(document: document, patch: patch)
+            do throws(JSONMerge.Failure) {
+                merged = try JSONMerge.merge(document: document, patch: patch, rule: rule)
             } catch {
-                throw .badPatch
+                switch error {
+                case .notJSON, .notAnObject: throw .badPatch
+                case .objectExpected, .noElement, .nothingToMerge: throw .patchMismatch
+                }
             }
             guard merged.count <= limits.valueBytes else { throw .tooLarge }
             return write(merged, at: path, state, alreadyObserved, wallMilliseconds)
         case .delete(let path):
             guard state?.visible != nil else { throw .notFound }
             return delete(path, state, alreadyObserved, wallMilliseconds)
+        case .deleteAll: preconditionFailure("many paths have many states")
         }
+    }
+
+    /// The operations that delete what can be seen at many paths; none is left over where they cannot all be made.
+    ///
+    /// - Parameter state: what a path holds now, as clients see it, and what own pending operations on it observed.
+    mutating func deleteAll(
+        _ paths: [Path], wallMilliseconds: UInt64, _ state: (Path) -> (PathState?, alreadyObserved: [Dot])
+    ) throws(WriteFailure) -> [PendingOperation] {
+        var writer = self
+        var operations: [PendingOperation] = []
+        operations.reserveCapacity(paths.count)
+        for path in paths {
+            let (state, alreadyObserved) = state(path)
+            guard state?.visible != nil else { continue }
+            guard writer.clock.last < .greatest else { throw .clockExhausted }
+            operations += writer.delete(path, state, alreadyObserved, wallMilliseconds)
+        }
+        guard !operations.isEmpty else { throw .notFound }
+        self = writer
+        return operations
     }
 
     private mutating func write(

@@ -43,6 +43,52 @@ struct Folder {
         return names
     }
 
+    /// Throws what keeps RocksDB from opening a database here: it makes files, needs descriptors for them, and writes what its
+    /// logs hold into tables.
+    func checkWritable() throws(StorageError) {
+        let probe = "\(path)/probe\(StagedFile.suffix)"
+        let file = open(probe, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+        guard file >= 0 else { throw error("create a file in") }
+        defer {
+            unlink(probe)
+            _ = Self.closeFile(file)
+        }
+        var status = statvfs()
+        guard fstatvfs(file, &status) == 0 else { throw error("ask for the room on the disk of") }
+        let free = UInt64(status.f_bavail) &* UInt64(status.f_frsize)
+        let logs = try names().filter { $0.hasSuffix(".log") }.reduce(UInt64(0)) { $0 &+ bytes(of: $1) }
+        guard free >= logs &+ Self.roomBytes else {
+            throw .full(reason: "\(path) has \(free) bytes left, and \(logs &+ Self.roomBytes) are needed")
+        }
+        var content = [UInt8](repeating: 1, count: 64 << 10)[...]
+        while !content.isEmpty {
+            let count = content.withUnsafeBytes { write(file, $0.baseAddress, $0.count) }
+            guard count > 0 else { throw error("write to") }
+            content = content.dropFirst(count)
+        }
+        guard fsync(file) == 0 else { throw error("make durable what is in") }
+        try checkDescriptors(like: file)
+    }
+
+    private static let roomBytes: UInt64 = 1 << 20
+    /// About what an open needs beyond what closing gives back.
+    private static let descriptors = 32
+
+    private func checkDescriptors(like file: Int32) throws(StorageError) {
+        var copies: [Int32] = []
+        defer { for copy in copies { _ = Self.closeFile(copy) } }
+        for _ in 0..<Self.descriptors {
+            let copy = dup(file)
+            guard copy >= 0 else { throw error("open another file in") }
+            copies.append(copy)
+        }
+    }
+
+    private func bytes(of name: String) -> UInt64 {
+        var status = stat()
+        return stat("\(path)/\(name)", &status) == 0 ? UInt64(clamping: status.st_size) : 0
+    }
+
     private func synchronizeParent() throws(StorageError) {
         let parent = open("\(path)/..", O_RDONLY | O_CLOEXEC)
         guard parent >= 0 else { throw error("open the parent of") }

@@ -1,15 +1,16 @@
 import CRocksDB
 import GimbalStorage
 import Glibc
+import Synchronization
 
 /// The embedded engine: one folder, one process, every commit on disk before it returns.
 ///
-/// A commit is one record of RocksDB's write-ahead log over all sections, synchronised with fdatasync. A full disk
-/// fails commits with `.full` and leaves reads as they were; within about five seconds after there is room again
-/// (`writeBufferBytes` free) commits succeed again. Any other failed write leaves the engine readable but not
-/// writable until it is opened anew.
+/// A commit is one record of RocksDB's write-ahead log over all sections, synchronised with fdatasync. After a write that failed,
+/// by a full disk or anything else, reads go on and no write is taken until `recover` has closed the database and opened it
+/// again, which it does as soon as the folder can be written.
 public final class RocksDBEngine: StorageEngine {
     let handle: RocksDBHandle
+    private let recovering = Mutex(())
 
     /// Opens the database in `folder`, or creates it; the folder's parent must exist.
     ///
@@ -25,12 +26,12 @@ public final class RocksDBEngine: StorageEngine {
             let changes = Self.changes(withRoomFor: batch)
             defer { rocksdb_writebatch_destroy(changes) }
             add(batch, to: changes, in: handle.sets.used)
-            try handle.write(changes)
+            try handle.writes.write { () throws(StorageError) in try handle.write(changes) }
         }
     }
 
-    /// No changes yet. A large batch has its room from the beginning, since growing copies it into fresh pages again and again: RocksDB keeps
-    /// the room of what it was created from and cleared of. Only pages that are written to are real.
+    /// No changes yet. A large batch has its room from the beginning, since growing copies it into fresh pages again and again:
+    /// RocksDB keeps the room of what it was created from and cleared of. Only pages that are written to are real.
     static func changes(withRoomFor batch: StorageBatch) -> OpaquePointer? {
         let bytes = batch.changes.reduce(64) { $0 + $1.key.count + ($1.value?.count ?? 0) + 16 }
         guard bytes > 1 << 20, let zeros = calloc(bytes, 1) else { return rocksdb_writebatch_create() }
@@ -79,6 +80,19 @@ public final class RocksDBEngine: StorageEngine {
     public func last(_ section: Section, below upper: [UInt8]) throws(StorageError) -> (key: [UInt8], value: [UInt8])? {
         try handle.whileOpen { () throws(StorageError) in
             try handle.sets.reading { set throws(StorageError) in try latest(set).last(section, below: upper) }
+        }
+    }
+
+    public func onTrouble(_ listener: @escaping @Sendable (StorageTrouble) -> Void) { handle.writes.onTrouble(listener) }
+
+    /// Waits for calls that are under way; those that come meanwhile fail with `.recovering`. The database is closed only once a
+    /// file could be written, so that reads go on until then.
+    public func recover() throws(StorageError) {
+        try recovering.withLock { _ throws(StorageError) in
+            guard handle.writes.isOff else { return }
+            try Folder(path: handle.folder).checkWritable()
+            try handle.reopen()
+            handle.writes.turnOn()
         }
     }
 

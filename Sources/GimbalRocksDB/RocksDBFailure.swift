@@ -31,4 +31,15 @@ extension StorageError {
             self = .failed(reason: message)
         }
     }
+
+    /// Whether it came before a whole record was in the write-ahead log.
+    var isBeforeTheLog: Bool {
+        switch self {
+        case .full(let reason), .notWritable(let reason), .failed(let reason):
+            ["While appending to file", "While open a file", "file for appending"].contains { reason.contains($0) }
+        // Of a table that a compaction met before: RocksDB keeps it for every write that follows.
+        case .corrupt: true
+        default: false
+        }
+    }
 }

@@ -19,7 +19,14 @@ extension RocksDBEngine {
             let place = run.section.place(handle.sets.used.other)
             let file = try StagedFile(run, place, handle)
             defer { file.remove() }
-            try file.ingest()
+            try handle.writes.write { () throws(StorageError) in
+                // RocksDB may have met a full disk by itself, and helped itself since: then it does not survive an ingest.
+                let failures = handle.backgroundErrors
+                guard failures == 0 else {
+                    throw .failed(reason: "RocksDB could not write in the background (\(failures) times)")
+                }
+                try file.ingest()
+            }
         }
     }
 
@@ -42,7 +49,7 @@ extension RocksDBEngine {
                 rocksdb_writebatch_delete_range_cf(
                     changes, handle.pointer(place.family), lower, lower.count, upper, upper.count)
             }
-            if !isEmpty { try handle.write(changes) }
+            if !isEmpty { try handle.writes.write { () throws(StorageError) in try handle.write(changes) } }
         }
     }
 
@@ -63,12 +70,14 @@ extension RocksDBEngine {
 
     public func install(_ batch: StorageBatch) throws(StorageError) {
         try handle.whileOpen { () throws(StorageError) in
-            try handle.sets.install { next throws(StorageError) in
-                let changes = Self.changes(withRoomFor: batch)
-                defer { rocksdb_writebatch_destroy(changes) }
-                SectionSetRecord.put(next, in: changes, handle)
-                add(batch, to: changes, in: next)
-                try handle.write(changes)
+            let changes = Self.changes(withRoomFor: batch)
+            defer { rocksdb_writebatch_destroy(changes) }
+            try handle.writes.write { () throws(StorageError) in
+                try handle.sets.install { next throws(StorageError) in
+                    SectionSetRecord.put(next, in: changes, handle)
+                    add(batch, to: changes, in: next)
+                    try handle.write(changes)
+                }
             }
         }
     }
@@ -86,7 +95,7 @@ extension RocksDBEngine {
 
 /// A sorted data file in the database's folder, until the database has taken it over.
 struct StagedFile {
-    private static let suffix = ".staged"
+    static let suffix = ".staged"
     private static let number = Atomic<UInt64>(0)
 
     private let path: String

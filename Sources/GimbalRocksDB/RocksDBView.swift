@@ -9,11 +9,13 @@ final class RocksDBView: StorageView, @unchecked Sendable {
     private let reader: RocksDBReader
     private let snapshot: OpaquePointer
     private let isStaged: Bool
+    private let generation: Int
 
     /// Called while the database is open.
     ///
     /// - Parameter isStaged: shows the staging area.
     init(_ handle: RocksDBHandle, isStaged: Bool = false) throws(StorageError) {
+        generation = handle.generation
         snapshot = handle.takeSnapshot()
         guard let options = rocksdb_readoptions_create() else {
             preconditionFailure("RocksDB gave no options; it only allocates")
@@ -27,13 +29,15 @@ final class RocksDBView: StorageView, @unchecked Sendable {
     }
 
     deinit {
-        // When the engine is closed, closing has released the snapshot.
-        try? reader.handle.whileOpen { reader.handle.release(snapshot) }
+        // When the engine is closed, or was opened again, that has released the snapshot.
+        try? reader.handle.whileOpen {
+            if reader.handle.generation == generation { reader.handle.release(snapshot) }
+        }
         rocksdb_readoptions_destroy(reader.options)
     }
 
     func load(_ keys: [[UInt8]], from section: Section) throws(StorageError) -> [[UInt8]?] {
-        try reader.handle.whileOpen { () throws(StorageError) in
+        try whileValid { () throws(StorageError) in
             shows(section) ? try reader.load(keys, from: section) : keys.map { _ in nil }
         }
     }
@@ -42,15 +46,22 @@ final class RocksDBView: StorageView, @unchecked Sendable {
         _ section: Section, from lower: [UInt8], until upper: [UInt8]?,
         _ visit: (_ key: [UInt8], _ value: [UInt8]) throws(StorageError) -> Bool
     ) throws(StorageError) {
-        try reader.handle.whileOpen { () throws(StorageError) in
+        try whileValid { () throws(StorageError) in
             if shows(section) { try reader.scan(section, from: lower, until: upper, visit) }
+        }
+    }
+
+    private func whileValid<Result>(_ body: () throws(StorageError) -> Result) throws(StorageError) -> Result {
+        try reader.handle.whileOpen { () throws(StorageError) in
+            guard reader.handle.generation == generation else { throw .closed }
+            return try body()
         }
     }
 
     private func shows(_ section: Section) -> Bool { !isStaged || Section.replaceable.contains(section) }
 
     func last(_ section: Section, below upper: [UInt8]) throws(StorageError) -> (key: [UInt8], value: [UInt8])? {
-        try reader.handle.whileOpen { () throws(StorageError) in
+        try whileValid { () throws(StorageError) in
             shows(section) ? try reader.last(section, below: upper) : nil
         }
     }

@@ -16,7 +16,11 @@ final class SectionSets: Sendable {
     private let installs = Atomic<UInt64>(0)
     private let openedWith = Atomic<UInt8>(0)
 
-    func opened(with set: SectionSet) { openedWith.store(set.rawValue, ordering: .releasing) }
+    /// While nobody reads.
+    func opened(with set: SectionSet) {
+        installs.store(0, ordering: .releasing)
+        openedWith.store(set.rawValue, ordering: .releasing)
+    }
 
     private func set(at installs: UInt64) -> SectionSet {
         let first = openedWith.load(ordering: .relaxed)

@@ -6,6 +6,7 @@ public enum KeyFile {
     private static let title = "gimbal secret key 1"
 
     public enum Failure: Error, Equatable, Sendable, CustomStringConvertible {
+        case missing(path: String, of: String)
         case unreadable(path: String, reason: String)
         case notAKey(path: String)
         case exposed(path: String, mode: String)
@@ -13,6 +14,7 @@ public enum KeyFile {
 
         public var code: String {
             switch self {
+            case .missing: "key-missing"
             case .unreadable: "key-unreadable"
             case .notAKey: "key-malformed"
             case .exposed: "key-exposed"
@@ -22,6 +24,7 @@ public enum KeyFile {
 
         public var description: String {
             switch self {
+            case .missing(let path, let owner): "the key file \(path) is not there, but \(owner)"
             case .unreadable(let path, let reason): "the key file \(path) cannot be read: \(reason)"
             case .notAKey(let path): "\(path) is not a Gimbal secret key"
             case .exposed(let path, let mode):
@@ -33,38 +36,45 @@ public enum KeyFile {
 
     /// Reads a key; refuses a file that others can read.
     public static func read(_ path: String) throws(Failure) -> SigningKey {
-        let text: String
-        let mode: Int
-        do {
-            text = try String(contentsOfFile: path, encoding: .utf8)
-            mode = try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int ?? 0o777
-        } catch {
-            throw .unreadable(path: path, reason: error.localizedDescription)
+        guard let key = try readIfThere(path) else {
+            throw .unreadable(path: path, reason: String(cString: strerror(ENOENT)))
         }
+        return key
+    }
+
+    /// Nil only where there is no such file.
+    public static func readIfThere(_ path: String) throws(Failure) -> SigningKey? {
+        guard let (bytes, mode) = try contents(path) else { return nil }
         guard mode & 0o077 == 0 else { throw .exposed(path: path, mode: String(mode & 0o777, radix: 8)) }
-        let lines = text.split(separator: "\n")
+        let lines = String(decoding: bytes, as: UTF8.self).split(separator: "\n")
         guard lines.count == 2, lines[0] == title, let seed = Hex.decode(lines[1]), let key = SigningKey(seed: seed) else {
             throw .notAKey(path: path)
         }
         return key
     }
 
-    /// Writes a new key file with mode 0600, synced; never over an existing one.
-    public static func create(_ path: String, _ key: SigningKey) throws(Failure) {
-        let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
-        guard descriptor >= 0 else { throw .notWritable(path: path, reason: String(cString: strerror(errno))) }
-        defer { close(descriptor) }
-        let text = Array("\(title)\n\(Hex.encode(key.seed()))\n".utf8)
-        guard write(descriptor, text, text.count) == text.count, fsync(descriptor) == 0 else {
-            let reason = String(cString: strerror(errno))
-            unlink(path)
-            throw .notWritable(path: path, reason: reason)
+    private static func contents(_ path: String) throws(Failure) -> (bytes: [UInt8], mode: mode_t)? {
+        do {
+            return try DurableFile.read(path)
+        } catch {
+            throw .unreadable(path: path, reason: error.reason)
         }
     }
 
-    /// The key in the file, made anew if there is none.
+    /// Writes a new key file with mode 0600, durably; never over an existing one.
+    public static func create(_ path: String, _ key: SigningKey) throws(Failure) {
+        do {
+            try DurableFile.create(path, Array("\(title)\n\(Hex.encode(key.seed()))\n".utf8))
+        } catch {
+            throw .notWritable(path: path, reason: error.reason)
+        }
+    }
+
+    /// The key in the file, made anew if there is none. Only for a key that nothing was signed with yet, if it is not there: an
+    /// empty file is what a first start left that was cut off.
     public static func readOrCreate(_ path: String) throws(Failure) -> (key: SigningKey, isNew: Bool) {
-        if FileManager.default.fileExists(atPath: path) { return (try read(path), false) }
+        if let (bytes, _) = try contents(path), bytes.isEmpty { unlink(path) }
+        if let key = try readIfThere(path) { return (key, false) }
         let key = SigningKey.generate()
         try create(path, key)
         return (key, true)

@@ -66,7 +66,8 @@ public protocol StorageView: Sendable {
 ///
 /// Any number of threads may read while one commits. Every adapter passes the same conformance suite.
 public protocol StorageEngine: StorageView {
-    /// Makes the batch durable, all of it or nothing, and visible to every later read. On return it is on disk.
+    /// Makes the batch durable, all of it or nothing, and visible to every later read. On return it is on disk. Where it throws
+    /// `.uncertain` that is not known; any other error says that nothing of it is.
     func commit(_ batch: StorageBatch) throws(StorageError)
 
     /// A view that stays as it is now while later commits happen, for as long as it is held.
@@ -91,6 +92,16 @@ public protocol StorageEngine: StorageView {
     /// nothing. What was in use is the staging area from then on. Views stay as they were.
     func install(_ batch: StorageBatch) throws(StorageError)
 
+    /// Calls `listener`, on any thread, with what goes wrong: see `StorageTrouble`. One listener at a time.
+    func onTrouble(_ listener: @escaping @Sendable (StorageTrouble) -> Void)
+
+    /// Takes writes again after one failed, if what failed it is gone. From here on everybody sees what is on disk, which may
+    /// hold a batch whose outcome was unknown, and views from before fail with `.closed`.
+    ///
+    /// Throws while it cannot; then it takes no writes still, and reads go on where the storage allows. Harmless when nothing
+    /// failed.
+    func recover() throws(StorageError)
+
     /// Numbers for people: names and values as the engine calls them.
     var statistics: [(name: String, value: UInt64)] { get }
 
@@ -98,20 +109,41 @@ public protocol StorageEngine: StorageView {
     func close()
 }
 
+extension StorageEngine {
+    public func onTrouble(_ listener: @escaping @Sendable (StorageTrouble) -> Void) {}
+    public func recover() throws(StorageError) {}
+}
+
+/// What an engine tells those who have to act.
+public enum StorageTrouble: Sendable {
+    /// A write failed: no other is taken until `recover` returns.
+    case writing(StorageError)
+    /// A read met damaged data. Other reads, and writes, go on.
+    case damage(StorageError)
+}
+
 /// Why the engine could not do what it was asked.
-public enum StorageError: Error, Equatable, Sendable, CustomStringConvertible {
+public indirect enum StorageError: Error, Equatable, Sendable, CustomStringConvertible {
     /// Another process holds this folder.
     case locked(folder: String)
     /// The folder or disk takes no writes: `reason` is the system's word.
     case notWritable(reason: String)
-    /// No space left. Nothing of the batch was stored; a later commit may succeed.
+    /// No space left. Nothing of the batch was stored.
     case full(reason: String)
     /// The files are damaged.
     case corrupt(reason: String)
     /// Written by a later version of the engine's format.
     case newerFormat(found: UInt32, known: UInt32)
     case closed
+    /// It is being opened again after a write failed, which takes a moment.
+    case recovering
+    /// Nothing of the batch was stored.
     case failed(reason: String)
+    /// The batch may be stored or not, all of it or nothing: `recover`, then look.
+    case uncertain(StorageError)
+
+    /// What went wrong, whatever became of the batch.
+    public var cause: StorageError { if case .uncertain(let cause) = self { cause } else { self } }
 
     /// Stable, for machines.
     public var code: String {
@@ -122,7 +154,9 @@ public enum StorageError: Error, Equatable, Sendable, CustomStringConvertible {
         case .corrupt: "storage-corrupt"
         case .newerFormat: "storage-newer-format"
         case .closed: "storage-closed"
+        case .recovering: "storage-recovering"
         case .failed: "storage-failed"
+        case .uncertain: "outcome-unknown"
         }
     }
 
@@ -135,7 +169,9 @@ public enum StorageError: Error, Equatable, Sendable, CustomStringConvertible {
         case .newerFormat(let found, let known):
             "the stored format is version \(found), this program knows up to \(known): use a newer Gimbal"
         case .closed: "the storage is closed"
+        case .recovering: "the storage is being opened again after a failure: try again in a moment"
         case .failed(let reason): "the storage failed: \(reason)"
+        case .uncertain(let cause): "it is not known whether the data is stored: \(cause)"
         }
     }
 }

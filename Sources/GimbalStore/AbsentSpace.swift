@@ -31,6 +31,7 @@ public final class AbsentSpace: SpaceStore {
     public func scanKeys(
         _ pattern: Pattern, after: Path?, _ visit: (_ path: Path, _ created: HybridTimestamp) -> Bool
     ) throws(StoreError) {}
+    public func walk(_ pattern: Pattern) throws(StoreError) -> KeyWalk { KeyWalk.none }
     public func explain(_ path: Path, depth: UInt64) throws(StoreError) -> Explanation {
         Explanation(path: path, standing: [], superseded: [], searchedFrom: 1)
     }

@@ -12,7 +12,8 @@ struct SystemClock: Sendable {
         clock_gettime(CLOCK_REALTIME, &wall)
         var steady = timespec()
         clock_gettime(CLOCK_MONOTONIC, &steady)
-        let milliseconds = Self.milliseconds(wall) + wallOffsetMilliseconds
+        let (shifted, overflow) = Self.milliseconds(wall).addingReportingOverflow(wallOffsetMilliseconds)
+        let milliseconds = overflow ? (wallOffsetMilliseconds < 0 ? 0 : .max) : shifted
         return Now(wallMilliseconds: UInt64(max(milliseconds, 0)), steadyMilliseconds: UInt64(max(Self.milliseconds(steady), 0)))
     }
 
@@ -23,7 +24,8 @@ struct SystemClock: Sendable {
     }
 
     private static func milliseconds(_ time: timespec) -> Int64 {
-        Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000
+        let (milliseconds, overflow) = Int64(time.tv_sec).multipliedReportingOverflow(by: 1000)
+        return overflow ? (time.tv_sec < 0 ? 0 : .max - 1000) : milliseconds &+ Int64(time.tv_nsec) / 1_000_000
     }
 }
 

@@ -13,6 +13,7 @@ struct NodeDisk: MachineDisk, Sendable {
     private let retention: Retention
     private let primitives = SodiumPrimitives()
     private let watcher: (any SpaceWatcher)?
+    private let keeper: StorageKeeper
     private let census: SiblingCensus
     private var timer = StepTimer()
     /// Deltas sealed by this process whose receipt has not come, so that they need not be read and verified again.
@@ -22,13 +23,14 @@ struct NodeDisk: MachineDisk, Sendable {
 
     init(
         _ engine: any StorageEngine, journal: DigestJournal, watcher: (any SpaceWatcher)?, census: SiblingCensus,
-        retention: Retention
+        retention: Retention, keeper: StorageKeeper
     ) {
         self.engine = engine
         self.journal = journal
         self.watcher = watcher
         self.census = census
         self.retention = retention
+        self.keeper = keeper
     }
 
     mutating func facts(for needs: NodeNeeds) throws(StoreError) -> NodeFacts {
@@ -49,7 +51,8 @@ struct NodeDisk: MachineDisk, Sendable {
             }
             journal = next
         } catch {
-            watcher?.commitFailed(error)
+            watcher?.commitFailed(error.code)
+            keeper.met(error)
             throw error
         }
         watcher?.committed(step: timer.total, storage: timer.storage)
@@ -57,6 +60,21 @@ struct NodeDisk: MachineDisk, Sendable {
         if commit.installedEntries != nil { census.forget() }
         if let base = commit.base { census.update(base.states) }
         remember(commit, core)
+    }
+
+    mutating func load(after core: NodeCore) throws(StoreError) -> NodeCore {
+        let loader = SpaceLoader(view: engine)
+        let (base, stored) = try loader.base(core.base.space)
+        guard var record = try loader.nodeRecord() else {
+            throw .damaged(record: "node record", WireError(.truncated, at: 0, "there is none"))
+        }
+        record.author = try loader.author(of: record) ?? core.record.author
+        let fresh = core.reloaded(base: base, record: record, chain: try loader.sealedLinks())
+        try retention.reload()
+        journal = stored
+        sealed = [:]
+        census.forget()
+        return fresh
     }
 
     /// The one step in which a snapshot replaces what was there.

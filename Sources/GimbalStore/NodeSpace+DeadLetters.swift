@@ -5,6 +5,14 @@ import GimbalStorage
 extension NodeSpace {
     public func deadLetters() throws(StoreError) -> [DeadLetter] { try SpaceLoader(view: engine).deadLetters() }
 
+    /// Takes over letters of a copy that is left: a person has still to see them.
+    public func keep(_ letters: [DeadLetter]) throws(StoreError) {
+        guard !letters.isEmpty else { return }
+        var batch = StorageBatch()
+        for letter in letters { batch.put(CommitRecord.encode(letter), at: RecordKey.dot(letter.dot), in: .deadLetters) }
+        try storing { () throws(StorageError) in try engine.commit(batch) }
+    }
+
     /// Forgets one.
     public func drop(_ letter: DeadLetter) throws(StoreError) {
         var batch = StorageBatch()

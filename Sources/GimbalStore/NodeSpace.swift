@@ -25,19 +25,21 @@ public final class NodeSpace: SpaceStore {
     public let commands: AsyncStream<NodeCommand>
     let signer: any Signer
     let primitives = SodiumPrimitives()
-    private let commandSink: AsyncStream<NodeCommand>.Continuation
+    let commandSink: AsyncStream<NodeCommand>.Continuation
     private let clock: SystemClock
-    private let cache: StateCache
+    let cache: StateCache
     private let census = SiblingCensus()
     /// What this node knows of its pivot's clock.
     public let pivotClock: PivotClock
     private let loop = BatchLoop<Job>()
-    private let stepper: Mutex<Stepper<NodeDisk>>
+    let stepper: Mutex<Stepper<NodeDisk>>
     let published: Mutex<Published>
     let options: SpaceOptions
     let retention: Retention
+    let keeper: StorageKeeper
+    let watcher: (any SpaceWatcher)?
     let proofs: ProofCheck
-    private let replaceListeners = Mutex<[@Sendable () -> Void]>([])
+    let replaceListeners = Mutex<[@Sendable () -> Void]>([])
     private let listeners = Mutex<[@Sendable ([Path]) -> Void]>([])
 
     /// What other threads see of the core, as of the last commit.
@@ -69,10 +71,14 @@ public final class NodeSpace: SpaceStore {
     enum Job: Sendable {
         case write(WriteRequest.Action, @Sendable (Result<Written, WriteFailure>) -> Void)
         case input(NodeInput, @Sendable () -> Void)
+        /// Try to have the storage take writes again.
+        case recover(@Sendable (Bool) -> Void)
 
+        /// What concerns everything pending, and what is a whole commit already.
         var isStepOfItsOwn: Bool {
             switch self {
-            case .write: false
+            case .write(.deleteAll, _): true
+            case .write, .recover: false
             case .input(let input, _): input.isStepOfItsOwn
             }
         }
@@ -87,12 +93,17 @@ public final class NodeSpace: SpaceStore {
         var random = SodiumRandom()
         let (base, stored) = try loader.base(space)
         var journal = stored
+        let storedRecord = try loader.nodeRecord()
+        var record = storedRecord ?? NodeRecord(incarnation: random.next())
+        record.author = try loader.author(of: record) ?? signer.author
         let core = NodeCore(
-            base: base, record: try loader.nodeRecord() ?? NodeRecord(incarnation: random.next()),
-            chain: try loader.sealedLinks(), signer: signer, primitives: primitives)
-        if try loader.nodeRecord() == nil {
-            // The incarnation is on disk before the first dot of it can be.
-            let batch = CommitRecord.batch(NodeCommit(record: core.record), core.base, &journal)
+            base: base, record: record, chain: try loader.sealedLinks(), signer: signer, primitives: primitives)
+        let storedAuthor = try loader.storedAuthor()
+        if storedRecord == nil || storedAuthor == nil {
+            // The incarnation is on disk before the first dot of it can be, and whose it is.
+            var commit = NodeCommit(record: core.record)
+            commit.isIncarnationNew = true
+            let batch = CommitRecord.batch(commit, core.base, &journal)
             try storing { () throws(StorageError) in try engine.commit(batch) }
         }
         self.space = space
@@ -107,8 +118,10 @@ public final class NodeSpace: SpaceStore {
         // What a crash right after an install left there.
         if try SnapshotProgress.load(engine) == nil { retention.releaseStaging() }
         proofs = try ProofCheck(engine: engine)
+        watcher = options.watcher(space)
+        keeper = StorageKeeper(watcher)
         let disk = NodeDisk(
-            engine, journal: journal, watcher: options.watcher(space), census: census, retention: retention)
+            engine, journal: journal, watcher: watcher, census: census, retention: retention, keeper: keeper)
         stepper = Mutex(Stepper(core, on: disk))
         published = Mutex(
             Published(
@@ -117,9 +130,12 @@ public final class NodeSpace: SpaceStore {
                 firstPosition: core.base.firstPosition))
         (commands, commandSink) = AsyncStream.makeStream()
         loop.start(name: "gimbal-node") { [unowned self] jobs in process(jobs) }
-        retention.start { [weak self] in
-            self?.published.withLock { Retention.Situation(end: $0.cursor.position, firstPosition: $0.firstPosition) }
-        }
+        keeper.start(engine) { [weak self] done in self?.loop.submit(.recover(done)) ?? false }
+        retention.start(
+            failed: { [keeper] in keeper.noticed($0) },
+            { [weak self] in
+                self?.published.withLock { Retention.Situation(end: $0.cursor.position, firstPosition: $0.firstPosition) }
+            })
         proofs.start()
     }
 
@@ -147,6 +163,8 @@ public final class NodeSpace: SpaceStore {
         try reading.scanKeys(pattern, after: after, visit)
     }
 
+    public func walk(_ pattern: Pattern) throws(StoreError) -> KeyWalk { try KeyWalk(pattern, in: engine, hasOverlays: true) }
+
     public func explain(_ path: Path, depth: UInt64) throws(StoreError) -> Explanation {
         try Explainer(engine: engine).explain(path, try state(path), depth: depth)
     }
@@ -157,13 +175,18 @@ public final class NodeSpace: SpaceStore {
         listeners.withLock { $0.append(listener) }
     }
 
-    /// Calls `listener` when every path may show something else.
+    public var storageFault: NodeFault? { keeper.fault }
+
+    /// Whether what the pivot says could not be kept now.
+    public var isStorageFailing: Bool { keeper.failure != nil }
+
     public func onReplaced(_ listener: @escaping @Sendable () -> Void) {
         replaceListeners.withLock { $0.append(listener) }
     }
 
     public func close() {
         loop.close()
+        keeper.close()
         commandSink.finish()
         retention.close()
         proofs.stop()
@@ -197,21 +220,28 @@ public final class NodeSpace: SpaceStore {
         await withCheckedContinuation { continuation in
             deliver(.sealOutbox) { continuation.resume() }
         }
-        let core = stepper.withLock { $0.machine }
-        guard core.sealedThrough + 1 >= core.record.nextSequence else {
+        let (core, isStale) = stepper.withLock { ($0.machine, $0.isStale) }
+        guard !isStale, core.sealedThrough + 1 >= core.record.nextSequence else {
             throw .storage(.failed(reason: "the outbox could not be sealed"))
         }
     }
 
     /// The root's word for the pivot, as it was last fetched.
     public var certificate: SignedPayload? {
-        guard let bytes = try? engine.load([RecordKey.certificate], from: .metadata)[0] else { return nil }
-        return try? SignedPayload(decoding: bytes)
+        get throws(StoreError) {
+            let stored = try storing { () throws(StorageError) in
+                try engine.load([RecordKey.certificate], from: .metadata)[0]
+            }
+            return try stored.map { bytes throws(StoreError) in
+                try decoding("certificate") { () throws(WireError) in try SignedPayload(decoding: bytes) }
+            }
+        }
     }
 
     /// Keeps the certificate for verifications without the pivot.
     public func remember(certificate: SignedPayload) {
-        guard self.certificate != certificate else { return }
+        // What cannot be read, or is damaged, is written again.
+        if let stored = try? self.certificate, stored == certificate { return }
         var batch = StorageBatch()
         batch.put(certificate.encoded, at: RecordKey.certificate, in: .metadata)
         // Without it on disk it is fetched again after the next start.
@@ -250,29 +280,12 @@ public final class NodeSpace: SpaceStore {
     /// Keys with concurrent writes in the base; nil until they are counted, which the first call begins.
     public var siblingCount: Int? { census.count(in: engine) }
 
-    // MARK: Waiting
-
-    /// Calls `reached` once the base is at `place` or beyond; at once when it is there already.
-    public func whenReached(_ place: Cursor, _ reached: @escaping @Sendable () -> Void) {
-        let isThere = published.withLock { state in
-            guard !Self.isAt(state.cursor, place) else { return true }
-            state.waiters.append((place, reached))
-            return false
-        }
-        if isThere { reached() }
-    }
-
-    /// Whether everything that the pivot had at `place` is in a base at `cursor`. Epochs of one number are one only if
-    /// their dice agree: a pivot that was restored from a backup opens others.
-    static func isAt(_ cursor: Cursor, _ place: Cursor) -> Bool {
-        cursor.epoch == place.epoch && cursor.position >= place.position
-    }
-
     // MARK: The writer's thread
 
     /// What concerns everything pending is a step of its own: it sees what all writes before it left on disk.
     private func process(_ jobs: ArraySlice<Job>) {
         var rest = jobs
+        while let failure = keeper.failure, let job = rest.popFirst() { refuse(job, failure) }
         while let index = rest.firstIndex(where: \.isStepOfItsOwn) {
             commit(rest[..<index])
             commit(rest[index...index])
@@ -296,6 +309,7 @@ public final class NodeSpace: SpaceStore {
             case .input(let input, let done):
                 inputs.append(input)
                 doneHandlers.append(done)
+            case .recover(let done): done(true)
             }
         }
         defer { for done in doneHandlers { done() } }
@@ -307,17 +321,14 @@ public final class NodeSpace: SpaceStore {
             if let commit = step.commit { publish(commit) }
             execute(step.directives, completions)
         } catch {
+            keeper.noticed(error)
             let failure = WriteFailure(error)
             for completion in completions { completion(.failure(failure)) }
-            retry(inputs)
-        }
-    }
-
-    /// What came from the network is not lost with a commit that failed: the pivot is asked again.
-    private func retry(_ inputs: [NodeInput]) {
-        if inputs.contains(where: { if case .write = $0 { false } else { true } }) {
-            deliver(.pushInterrupted)
-            commandSink.yield(.follow(withOwnBodies: stepper.withLock { $0.machine.isInvestigating }))
+            guard !doneHandlers.isEmpty else { return }
+            // What came from the network is not lost: it is asked for again once everything was read anew, and not before. The
+            // stream that brought it is cut.
+            keeper.met(error)
+            commandSink.yield(.follow(withOwnBodies: false))
         }
     }
 
@@ -350,6 +361,10 @@ public final class NodeSpace: SpaceStore {
         let core = stepper.withLock { $0.machine }
         if commit.installedEntries != nil { cache.removeAll() }
         showInCache(commit)
+        show(core)
+    }
+
+    func show(_ core: NodeCore) {
         published.withLock { state in
             state.replica = core.replica
             state.records = core.base.records
@@ -374,23 +389,14 @@ public final class NodeSpace: SpaceStore {
         }
     }
 
-    private func wake(_ cursor: Cursor) {
-        let reached = published.withLock { state in
-            // The log that brought the base here goes on from where it was when its waiters asked.
-            let isReached = { (place: Cursor) in Self.isAt(cursor, place) || cursor.epoch.number > place.epoch.number }
-            let reached = state.waiters.filter { isReached($0.place) }
-            state.waiters.removeAll { isReached($0.place) }
-            return reached
-        }
-        for waiter in reached { waiter.reached() }
-    }
-
     private func push(_ number: UInt64, _ cursor: Cursor, _ firstSequences: [UInt64]) {
         do throws(StoreError) {
             let deltas = try stepper.withLock { stepper throws(StoreError) in try stepper.disk.sealedDeltas(firstSequences) }
             commandSink.yield(.push(PushRequest(cursor: cursor, deltas: deltas), number: number))
         } catch {
-            deliver(.pushInterrupted)
+            deliver(.pushBlocked(.local(code: error.code, detail: "the outbox cannot be read: \(error)")))
+            // Its answer would never come: everything is read anew, and pushed again after that.
+            keeper.met(error)
         }
     }
 }

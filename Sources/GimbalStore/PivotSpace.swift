@@ -17,12 +17,15 @@ public final class PivotSpace: SpaceStore {
     private let clock: SystemClock
     private let cache: StateCache
     private let sharedPages = SharedPages()
+    private let watcher: (any SpaceWatcher)?
     private let census = SiblingCensus()
     private let loop = BatchLoop<Job>()
     /// The writer's thread holds it through each step, commit included: nobody else waits for it.
     private let stepper: Mutex<Stepper<PivotDisk>>
     private let published: Mutex<Published>
     private let listeners = Mutex<[@Sendable ([Path]) -> Void]>([])
+    private let replaceListeners = Mutex<[@Sendable () -> Void]>([])
+    let keeper: StorageKeeper
     let options: SpaceOptions
     let retention: Retention
     let followers: FollowerTable
@@ -44,6 +47,12 @@ public final class PivotSpace: SpaceStore {
     enum Job: Sendable {
         case write(WriteRequest.Action, @Sendable (Result<Written, WriteFailure>) -> Void)
         case push(PivotPush, @Sendable (Result<PushOutcome, WriteFailure>) -> Void)
+
+        /// Try to have the storage take writes again.
+        case recover(@Sendable (Bool) -> Void)
+
+        /// What is a whole commit already.
+        var isStepOfItsOwn: Bool { if case .write(.deleteAll, _) = self { true } else { false } }
     }
 
     /// Opens the space in its storage, founding it there if it is empty.
@@ -66,6 +75,8 @@ public final class PivotSpace: SpaceStore {
         shelf = SnapshotShelf(keptMilliseconds: options.retention.snapshotMilliseconds)
         clock = SystemClock(wallOffsetMilliseconds: options.wallOffsetMilliseconds)
         cache = StateCache(byteLimit: options.cacheBytes)
+        watcher = options.watcher(space)
+        keeper = StorageKeeper(watcher)
         log = LogReader(engine: engine)
         let last = try log.checkpoint(at: base.position)
         published = Mutex(
@@ -73,9 +84,10 @@ public final class PivotSpace: SpaceStore {
                 place: core.place, checkpoint: last, records: base.records, record: record, firstPosition: base.firstPosition))
         let disk = PivotDisk(
             engine, journal: journal, reading: SpaceReading(engine: engine, cache: cache, hasOverlays: false),
-            retention: retention, watcher: options.watcher(space), census: census)
+            retention: retention, watcher: watcher, census: census, keeper: keeper)
         stepper = Mutex(Stepper(core, on: disk))
         loop.start(name: "gimbal-pivot") { [unowned self] jobs in process(jobs) }
+        keeper.start(engine) { [weak self] done in self?.loop.submit(.recover(done)) ?? false }
         startRetention()
     }
 
@@ -105,6 +117,8 @@ public final class PivotSpace: SpaceStore {
         try reading.scanKeys(pattern, after: after, visit)
     }
 
+    public func walk(_ pattern: Pattern) throws(StoreError) -> KeyWalk { try KeyWalk(pattern, in: engine, hasOverlays: false) }
+
     public func explain(_ path: Path, depth: UInt64) throws(StoreError) -> Explanation {
         try Explainer(engine: engine).explain(path, try state(path), depth: depth)
     }
@@ -115,8 +129,15 @@ public final class PivotSpace: SpaceStore {
         listeners.withLock { $0.append(listener) }
     }
 
+    public func onReplaced(_ listener: @escaping @Sendable () -> Void) {
+        replaceListeners.withLock { $0.append(listener) }
+    }
+
+    public var storageFault: NodeFault? { keeper.fault }
+
     public func close() {
         loop.close()
+        keeper.close()
         retention.close()
         shelf.removeAll()
         engine.close()
@@ -130,10 +151,10 @@ public final class PivotSpace: SpaceStore {
 
     /// Takes a push whose deltas are verified. `completion` is called when it is on disk, or refused.
     public func push(
-        _ cursor: Cursor, _ deltas: [IncomingDelta],
+        _ cursor: Cursor, _ deltas: [IncomingDelta], isFromBundle: Bool = false,
         completion: @escaping @Sendable (Result<PushOutcome, WriteFailure>) -> Void
     ) {
-        let push = PivotPush(token: 0, cursor: cursor, deltas: deltas)
+        let push = PivotPush(token: 0, cursor: cursor, deltas: deltas, isFromBundle: isFromBundle)
         if !loop.submit(.push(push, completion)) { completion(.failure(.closed)) }
     }
 
@@ -215,6 +236,29 @@ public final class PivotSpace: SpaceStore {
     // MARK: The writer's thread
 
     private func process(_ jobs: ArraySlice<Job>) {
+        var rest = jobs
+        while let failure = keeper.failure, let job = rest.popFirst() { refuse(job, failure) }
+        while let index = rest.firstIndex(where: \.isStepOfItsOwn) {
+            commit(rest[..<index])
+            commit(rest[index...index])
+            rest = rest[(index + 1)...]
+        }
+        commit(rest)
+    }
+
+    /// While no write is taken.
+    private func refuse(_ job: Job, _ failure: StorageError) {
+        switch job {
+        case .write(_, let completion):
+            watcher?.commitFailed(failure.code)
+            completion(.failure(WriteFailure(failure)))
+        case .push(_, let completion): completion(.failure(WriteFailure(failure)))
+        case .recover(let done): done(recover())
+        }
+    }
+
+    private func commit(_ jobs: ArraySlice<Job>) {
+        guard !jobs.isEmpty else { return }
         var inputs: [PivotInput] = []
         var writeCompletions: [@Sendable (Result<Written, WriteFailure>) -> Void] = []
         var pushCompletions: [@Sendable (Result<PushOutcome, WriteFailure>) -> Void] = []
@@ -227,12 +271,14 @@ public final class PivotSpace: SpaceStore {
                 push.token = UInt64(pushCompletions.count)
                 inputs.append(.push(push))
                 pushCompletions.append(completion)
+            case .recover(let done): done(true)
             }
         }
         do throws(StoreError) {
             let directives = try step(inputs)
             execute(directives, writeCompletions, pushCompletions)
         } catch {
+            keeper.noticed(error)
             let failure = WriteFailure(error)
             for completion in writeCompletions { completion(.failure(failure)) }
             for completion in pushCompletions { completion(.failure(failure)) }
@@ -273,6 +319,45 @@ public final class PivotSpace: SpaceStore {
                 for listener in published.withLock({ Array($0.advanceListeners.values) }) { listener(checkpoint.cursor) }
                 for listener in listeners.withLock({ $0 }) { listener(paths) }
             }
+        }
+    }
+}
+
+/// After a write that failed.
+extension PivotSpace {
+    /// Has the storage opened again and reads everything from it, as a restart would. False while it does not work.
+    private func recover() -> Bool {
+        do throws(StoreError) {
+            try storing { () throws(StorageError) in try engine.recover() }
+            try reload()
+        } catch {
+            keeper.stillFails(error)
+            return false
+        }
+        keeper.works()
+        let place = place
+        for listener in published.withLock({ Array($0.advanceListeners.values) }) { listener(place) }
+        for listener in replaceListeners.withLock({ $0 }) { listener() }
+        return true
+    }
+
+    private func reload() throws(StoreError) {
+        let fresh = try stepper.withLock { stepper throws(StoreError) in
+            try stepper.reload()
+            return stepper.machine
+        }
+        let last = try log.checkpoint(at: fresh.base.position)
+        // What is sent is read from a view of before.
+        shelf.removeAll()
+        sharedPages.removeAll()
+        cache.removeAll()
+        published.withLock { state in
+            state.place = fresh.place
+            state.checkpoint = last
+            state.signedCheckpoint = nil
+            state.records = fresh.base.records
+            state.record = fresh.record
+            state.firstPosition = fresh.base.firstPosition
         }
     }
 }

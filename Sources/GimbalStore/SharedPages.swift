@@ -28,6 +28,8 @@ final class SharedPages: Sendable {
         }
     }
 
+    func removeAll() { entries.withLock { $0 = [] } }
+
     /// Keeps a page, unless it is large or made for one follower alone.
     func add(_ stretch: LogReader.Stretch, after position: UInt64, _ bytes: [UInt8]) {
         guard bytes.count <= Self.byteLimit else { return }

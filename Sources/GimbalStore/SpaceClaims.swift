@@ -56,20 +56,24 @@ public struct StoredClaims: Codable, Hashable, Sendable {
     public var space: String
     public var patterns: [String]
 
-    private static let fileName = "claims.json"
+    static let fileName = "claims.json"
 
     public init(space: SpaceID, patterns: [Pattern]) {
         self.space = space.hex
         self.patterns = patterns.map(\.description)
     }
 
-    /// Nil where none are stored, or none that can be read.
-    public static func read(_ folder: DataFolder) -> StoredClaims? {
-        folder.readFile(fileName).flatMap { try? JSONDecoder().decode(StoredClaims.self, from: Data($0)) }
+    /// Nil only where none are stored.
+    public static func read(_ folder: DataFolder) throws(DataFolder.Failure) -> StoredClaims? {
+        guard let bytes = try folder.readFile(fileName) else { return nil }
+        if let claims = try? JSONDecoder().decode(StoredClaims.self, from: Data(bytes)) { return claims }
+        throw .damaged(
+            path: "\(folder.path)/\(fileName)",
+            advice: "put it back from a backup, or move it away: the space owns then what its settings say")
     }
 
     public func write(_ folder: DataFolder) throws(DataFolder.Failure) {
-        guard Self.read(folder) != self else { return }
+        if let stored = try? Self.read(folder), stored == self { return }
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
         guard let data = try? encoder.encode(self) else { preconditionFailure("strings are JSON") }

@@ -111,6 +111,15 @@ public final class SpaceHost: Sendable {
         }
     }
 
+    /// The next keys of a walk through a space that live there; none after the last.
+    @concurrent
+    public func next(
+        _ walk: KeyWalk, in home: Replicated, limit: Int
+    ) async throws(StoreError) -> (paths: [Path], rest: KeyWalk) {
+        var walk = walk
+        return (try walk.next(limit, where: livesThere(home)), walk)
+    }
+
     /// Visits the keys that match and live in one space, in the order of paths, until `visit` returns false.
     public func scanKeys(
         _ pattern: Pattern, in home: Replicated, after: Path?, _ visit: (_ path: Path, _ created: UInt64) -> Bool

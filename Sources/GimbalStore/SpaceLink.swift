@@ -10,6 +10,8 @@ public struct SpaceLink: Codable, Hashable, Sendable {
     public var folder: String
     /// What the operator named: an id, or the pivot's name for the space; nil for the only one there.
     public var wanted: String?
+    /// Databases of which nothing is needed any more once `folder` is there: what a pivot change that is cut off leaves.
+    public var leftOver: [String]?
 
     static let fileName = "replication.json"
 
@@ -24,9 +26,11 @@ public struct SpaceLink: Codable, Hashable, Sendable {
 
     /// Nil in a folder that never followed a space.
     public static func read(_ folder: DataFolder) throws(DataFolder.Failure) -> SpaceLink? {
-        guard let bytes = folder.readFile(fileName) else { return nil }
+        guard let bytes = try folder.readFile(fileName) else { return nil }
         guard let link = try? JSONDecoder().decode(SpaceLink.self, from: Data(bytes)), link.spaceID != nil else {
-            throw .notADataFolder(path: "\(folder.path)/\(fileName)")
+            throw .damaged(
+                path: "\(folder.path)/\(fileName)",
+                advice: "put it back from a backup, or move it away: the copy of the space that is there is followed then")
         }
         return link
     }

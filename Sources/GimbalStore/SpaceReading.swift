@@ -40,6 +40,26 @@ struct SpaceReading: Sendable {
         }
     }
 
+    /// The states of many paths, in their order. They are as a rule about to go: what is read is not kept.
+    func states(_ paths: [Path]) throws(StoreError) -> [PathState?] {
+        var states = [PathState?](repeating: nil, count: paths.count)
+        var missing: [Int] = []
+        for (index, path) in paths.enumerated() {
+            if case .hit(let state) = cache.lookUp(path) { states[index] = state } else { missing.append(index) }
+        }
+        let loaded = try storing { () throws(StorageError) in
+            try engine.load(missing.map { paths[$0].bytes }, from: .state)
+        }
+        for (index, bytes) in zip(missing, loaded) {
+            guard let bytes else { continue }
+            let path = paths[index]
+            states[index] = try decoding("state of \(path)") { () throws(WireError) in
+                try StateRecord.decode(bytes, at: path)
+            }
+        }
+        return states
+    }
+
     private static func stored(_ path: Path, in view: any StorageView, hasOverlays: Bool) throws(StoreError) -> PathState? {
         if hasOverlays, let bytes = try load(path, .overlay, view) {
             return try decoding("overlay of \(path)") { () throws(WireError) in

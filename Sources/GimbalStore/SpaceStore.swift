@@ -11,7 +11,7 @@ public protocol SpaceStore: AnyObject, Sendable {
     func contains(_ path: Path) -> Bool
     /// Whether the space can be read and written.
     var isReady: Bool { get }
-    /// Whether that is so for good, until its operator mends it.
+    /// Whether the space stays unreadable until its operator mends it.
     var isUnavailable: Bool { get }
 
     /// Takes a write. `completion` is called once, on the writer's thread, when the write is on disk or refused: it must not
@@ -29,6 +29,9 @@ public protocol SpaceStore: AnyObject, Sendable {
         _ pattern: Pattern, after: Path?, _ visit: (_ path: Path, _ created: HybridTimestamp) -> Bool
     ) throws(StoreError)
 
+    /// The keys that match and show something now, to be read some at a time while others write.
+    func walk(_ pattern: Pattern) throws(StoreError) -> KeyWalk
+
     /// Why a path shows what it shows, searching the last `depth` entries of the log: for a person's question, not for reads.
     func explain(_ path: Path, depth: UInt64) throws(StoreError) -> Explanation
 
@@ -38,12 +41,20 @@ public protocol SpaceStore: AnyObject, Sendable {
     /// Paths whose visible state changed, commit by commit.
     func subscribe(_ listener: @escaping @Sendable ([Path]) -> Void)
 
+    /// Calls `listener` when every path may show something else.
+    func onReplaced(_ listener: @escaping @Sendable () -> Void)
+
+    /// What its storage's trouble is; nil while there is none.
+    var storageFault: NodeFault? { get }
+
     /// Commits what was submitted, then stops and closes the storage.
     func close()
 }
 
 extension SpaceStore {
     public var isUnavailable: Bool { false }
+    public var storageFault: NodeFault? { nil }
+    public func onReplaced(_ listener: @escaping @Sendable () -> Void) {}
 
     /// What a read answers; nil when there is nothing to show.
     public func visible(_ path: Path) throws(StoreError) -> VisibleEntry? {
@@ -100,7 +111,8 @@ extension WriteFailure {
         switch error {
         case .full: self = .storageFull
         case .closed: self = .closed
-        case .locked, .notWritable, .corrupt, .newerFormat, .failed: self = .storageFailed
+        case .uncertain: self = .outcomeUnknown
+        case .locked, .notWritable, .corrupt, .newerFormat, .recovering, .failed: self = .storageFailed
         }
     }
 }

@@ -8,8 +8,13 @@ public protocol SpaceWatcher: Sendable {
     ///   - step: nanoseconds from having loaded what waited to the end of the commit.
     ///   - storage: of these, in the storage, which ends with the data on disk.
     func committed(step: UInt64, storage: UInt64)
-    /// Nothing was stored, and who waits was told so.
-    func commitFailed(_ reason: String, isDiskFull: Bool)
+    /// Nothing was acknowledged, and who waits was told so.
+    func commitFailed(_ reason: String)
+    /// From now on no write is taken, until `storageWorks`.
+    func storageFailed(_ error: StorageError)
+    func storageWorks()
+    /// A read met damaged data, for the first time.
+    func storageDamaged(_ error: StorageError)
     /// The pivot refused these of this node's operations.
     func refused(_ letters: [DeadLetter])
 }
@@ -25,12 +30,5 @@ struct StepTimer {
         let start = SystemClock.steadyNanoseconds()
         defer { storage += SystemClock.steadyNanoseconds() - start }
         try GimbalStore.storing(body)
-    }
-}
-
-extension SpaceWatcher {
-    func commitFailed(_ error: StoreError) {
-        let isFull = if case .storage(.full) = error { true } else { false }
-        commitFailed(error.code, isDiskFull: isFull)
     }
 }

@@ -5,8 +5,8 @@ import Synchronization
 ///
 /// A read that raced with a commit must not put back what the commit replaced: it takes a ticket before it reads the
 /// storage, and its result is kept only if no commit touched that shard since.
-final class StateCache: Sendable {
-    struct Ticket {
+package final class StateCache: Sendable {
+    package struct Ticket {
         fileprivate let version: UInt64
     }
 
@@ -75,7 +75,7 @@ final class StateCache: Sendable {
     private let budgetPerShard: Int
 
     /// - Parameter byteLimit: about what all entries take together; 0 keeps nothing.
-    init(byteLimit: Int, shardCount: Int = 32) {
+    package init(byteLimit: Int, shardCount: Int = 32) {
         boxes = (0..<shardCount).map { _ in Box() }
         budgetPerShard = byteLimit / shardCount
     }
@@ -87,12 +87,12 @@ final class StateCache: Sendable {
         (state?.writes ?? []).reduce(path.bytes.count + 96) { $0 + 144 + ($1.value?.count ?? 0) }
     }
 
-    enum Lookup {
+    package enum Lookup {
         case hit(PathState?)
         case miss(Ticket)
     }
 
-    func lookUp(_ path: Path) -> Lookup {
+    package func lookUp(_ path: Path) -> Lookup {
         box(path).shard.withLock { shard in
             if let state = shard.find(path) { return .hit(state) }
             return .miss(Ticket(version: shard.version))
@@ -100,7 +100,7 @@ final class StateCache: Sendable {
     }
 
     /// Keeps what a read found, unless a commit came in between.
-    func fill(_ path: Path, _ state: PathState?, _ ticket: Ticket) {
+    package func fill(_ path: Path, _ state: PathState?, _ ticket: Ticket) {
         box(path).shard.withLock { shard in
             guard shard.version == ticket.version else { return }
             shard.insert(path, state, budget: budgetPerShard)
@@ -110,7 +110,7 @@ final class StateCache: Sendable {
     /// A commit changed what clients see: later reads find the new state, earlier ones fill nothing.
     ///
     /// - Parameter state: nil where it has to be read again.
-    func update(_ path: Path, _ state: PathState??) {
+    package func update(_ path: Path, _ state: PathState??) {
         box(path).shard.withLock { shard in
             shard.version &+= 1
             if let state { shard.insert(path, state, budget: budgetPerShard) } else { shard.remove(path) }
@@ -118,7 +118,7 @@ final class StateCache: Sendable {
     }
 
     /// Everything may be different: later reads find the new states, earlier ones fill nothing.
-    func removeAll() {
+    package func removeAll() {
         for box in boxes {
             box.shard.withLock { shard in
                 let version = shard.version &+ 1

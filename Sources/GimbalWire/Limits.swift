@@ -15,6 +15,9 @@ public struct Limits: Hashable, Sendable {
     public static let hardMaximumDeltaBytes = 24 << 20
     public static let observedDotsPerOperation = 4096
     public static let observedReplicasPerDelta = 4096
+    /// Positions, sequences, counts, epoch numbers and times are below it. Nobody counts so far, and two of them added, or one
+    /// and the operations of a delta, still fit in a signed number of 64 bits.
+    public static let ordinalLimit: UInt64 = 1 << 62
     public static let cborNesting = 6
     public static let jsonNesting = 128
     public static let textBytes = 1024

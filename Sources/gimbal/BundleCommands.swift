@@ -19,17 +19,13 @@ struct ExportCommand: AsyncParsableCommand {
         try await reporting {
             let query = patterns.map { "pattern=\($0.addingPercentEncoding(withAllowedCharacters: .alphanumerics) ?? $0)" }
             let target = selection.target("/_gimbal/export" + (query.isEmpty ? "" : "?" + query.joined(separator: "&")))
-            let temporary = "\(output).new"
-            guard FileManager.default.createFile(atPath: temporary, contents: nil) else {
-                throw CommandFailure(code: "not-writable", sentence: "\(temporary) cannot be written")
-            }
-            defer { try? FileManager.default.removeItem(atPath: temporary) }
-            let file = try FileHandle(forWritingTo: URL(fileURLWithPath: temporary))
-            try await Server(server).stream(target) { try file.write(contentsOf: Data($0.readableBytesView)) }
-            try file.synchronize()
-            try file.close()
-            guard rename(temporary, output) == 0 else {
-                throw CommandFailure(code: "not-writable", sentence: "\(output) cannot be written")
+            do {
+                // What it holds may be secret: the file is its owner's alone.
+                let draft = try DurableFile.Draft(of: output)
+                try await Server(server).stream(target) { try draft.append($0.readableBytesView) }
+                try draft.replace()
+            } catch let error as DurableFile.Failure {
+                throw CommandFailure(code: "not-writable", sentence: "\(output) cannot be written: \(error.reason)")
             }
         }
     }
@@ -55,7 +51,12 @@ struct VerifyCommand: AsyncParsableCommand {
                 }
                 return space
             }
-            let report = try BundleFile(file).verify(expectedSpace: expected) { operation in
+            let bundle = try BundleFile(file)
+            if !json, let sentence = try bundle.whyNone() {
+                FileHandle.standardError.write(Data("error [\(ForeignFile.code)]: \(sentence)\n".utf8))
+                throw ExitCode(2)
+            }
+            let report = try bundle.verify(expectedSpace: expected) { operation in
                 if !json { print(Self.line(operation)) }
             }
             if json { try Self.printJSON(report) } else { Self.printSummary(report) }

@@ -17,7 +17,9 @@ struct CBORDiagnostic {
         guard depth < deepest else { throw WireError(.nesting, at: reader.offset) }
         switch try reader.nextMajorType() {
         case 0: return String(try reader.unsigned())
-        case 1: return "-\(try reader.negative() &+ 1)"
+        case 1:
+            let (number, overflow) = try reader.negative().addingReportingOverflow(1)
+            return overflow ? "-18446744073709551616" : "-\(number)"
         case 2: return string(try reader.byteString(), depth: depth)
         case 3:
             let range = try reader.textRange()

@@ -137,7 +137,7 @@ struct ResolveCommand: AsyncParsableCommand {
         if let value { return value }
         var source = shown
         if let choose {
-            guard siblings.indices.contains(choose - 1) else {
+            guard choose > 0, choose <= siblings.count else {
                 throw CommandFailure(code: "no-sibling", sentence: "there are \(siblings.count) siblings")
             }
             source = siblings[choose - 1]

@@ -1,8 +1,10 @@
 import ArgumentParser
+import Foundation
+import GimbalClient
 import GimbalWire
 
 @main
-struct GimbalCommand: AsyncParsableCommand {
+struct GimbalCommand: CommandGroup {
     static let configuration = CommandConfiguration(
         commandName: "gimbal",
         abstract: "Looks into Gimbal servers, reads and writes keys, and verifies bundles with no server at all.",
@@ -17,4 +19,21 @@ struct GimbalCommand: AsyncParsableCommand {
             ListCommand.self, ExplainCommand.self, ResolveCommand.self, DeadLettersCommand.self, ExportCommand.self,
             VerifyCommand.self, ImportCommand.self, InspectCommand.self,
         ])
+
+    @MainActor
+    static func main() async {
+        ProgramArguments.endIfHidden()
+        await main(nil)
+    }
+}
+
+/// A command that does nothing by itself. Whoever asks for it alone is shown what there is, and no script takes that for
+/// success.
+protocol CommandGroup: AsyncParsableCommand {}
+
+extension CommandGroup {
+    func run() async throws {
+        FileHandle.standardError.write(Data("\(GimbalCommand.helpMessage(for: Self.self))\n".utf8))
+        throw ExitCode(ProgramArguments.usageStatus)
+    }
 }

@@ -29,12 +29,11 @@ struct ImportCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await reporting {
-            if asNew { return try await writeAsNew() }
-            guard let handle = FileHandle(forReadingAtPath: file) else {
-                throw CommandFailure(code: "unreadable", sentence: "\(file) cannot be read")
-            }
-            defer { try? handle.close() }
-            let reply = try await Server(server).upload(selection.target("/_gimbal/import"), from: handle)
+            let bundle = try BundleFile(file)
+            if let sentence = try bundle.whyNone() { throw CommandFailure(code: ForeignFile.code, sentence: sentence) }
+            if asNew { return try await writeAsNew(bundle) }
+            defer { bundle.close() }
+            let reply = try await Server(server).upload(selection.target("/_gimbal/import"), from: bundle.handle)
             let outcome = try JSONDecoder().decode(Outcome.self, from: Data(reply.body.readableBytesView))
             print(
                 "\(outcome.accepted) deltas accepted, \(outcome.alreadyThere) already there, \(outcome.incomplete) incomplete")
@@ -45,9 +44,9 @@ struct ImportCommand: AsyncParsableCommand {
 
     // MARK: As new
 
-    private func writeAsNew() async throws {
+    private func writeAsNew(_ bundle: BundleFile) async throws {
         var states: [Path: PathState] = [:]
-        let report = try BundleFile(file).verify { operation in
+        let report = try bundle.verify { operation in
             guard !operation.path.isReserved else { return }
             states[operation.path] = PathState.applying(operation.effect, to: states[operation.path])
         }
@@ -70,17 +69,38 @@ struct ImportCommand: AsyncParsableCommand {
 
 /// A bundle on disk.
 struct BundleFile {
-    private let handle: FileHandle
+    private let path: String
+    let handle: FileHandle
 
     init(_ path: String) throws {
         guard let handle = FileHandle(forReadingAtPath: path) else {
             throw CommandFailure(code: "unreadable", sentence: "\(path) cannot be read")
         }
+        self.path = path
         self.handle = handle
     }
 
+    func close() { try? handle.close() }
+
+    /// What the file is instead of a bundle; nil when it begins as one.
+    func whyNone() throws -> String? {
+        var isFolder: ObjCBool = false
+        if FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue {
+            let isDatabase = FileManager.default.fileExists(atPath: "\(path)/CURRENT")
+            return isDatabase
+                ? "\(path) is a database's folder, such as LevelDB's, and no bundle: its values come over HTTP from the program that it belongs to, as docs/operations.md says"
+                : "\(path) is a folder and no bundle: a bundle is one file, which gimbal export writes"
+        }
+        guard let beginning = try? handle.read(upToCount: ForeignFile.telling) ?? Data() else {
+            throw CommandFailure(code: "unreadable", sentence: "\(path) cannot be read")
+        }
+        // What comes through a pipe cannot be read twice.
+        guard (try? handle.seek(toOffset: 0)) != nil else { return nil }
+        return ForeignFile(beginning: beginning).map { "\(path): \($0.sentence)" }
+    }
+
     func verify(expectedSpace: SpaceID? = nil, visit: @escaping (ProvenOperation) -> Void) throws -> BundleReport {
-        defer { try? handle.close() }
+        defer { close() }
         return BundleVerifier.verify(
             expectedSpace: expectedSpace, read: { try handle.read(upToCount: 1 << 20).map { Array($0) } }, visit: visit)
     }

@@ -2,6 +2,8 @@ import ArgumentParser
 import AsyncHTTPClient
 import Foundation
 import GimbalClient
+import GimbalSigning
+import GimbalStore
 import GimbalWire
 import NIOCore
 import NIOHTTP1
@@ -17,6 +19,8 @@ struct CommandFailure: Error, CustomStringConvertible {
 /// A server as the operator names it: a URL, or the data folder in which a running one listens.
 struct Server {
     private let url: @Sendable (String) throws -> String
+    /// Of requests whose URL names no host.
+    private let host: String?
 
     init(_ name: String) throws {
         if name.contains("://") {
@@ -27,6 +31,7 @@ struct Server {
                 throw CommandFailure(code: "invalid-url", sentence: "this is not the URL of a server: \(error)")
             }
             url = { base + $0 }
+            host = nil
             return
         }
         let socket = OperatorSocketPath.inFolder(name)
@@ -38,6 +43,7 @@ struct Server {
         let reachable = try Self.reachablePath(socket, in: name)
         let escaped = reachable.addingPercentEncoding(withAllowedCharacters: .alphanumerics) ?? reachable
         url = { "http+unix://\(escaped)\($0)" }
+        host = "localhost"
     }
 
     /// A socket's path has at most 107 bytes; a longer one is reached through its folder's descriptor.
@@ -70,7 +76,7 @@ struct Server {
 
     /// Sends a request and passes the answer on as it comes.
     func stream(_ target: String, to sink: (ByteBuffer) throws -> Void) async throws {
-        let response = try await execute(.GET, target, nil)
+        let response = try await execute(.GET, target, nil, timeout: .hours(1))
         if response.status != .ok { try Self.check(response, try await response.body.collect(upTo: 1 << 16)) }
         for try await chunk in response.body { try sink(chunk) }
     }
@@ -81,8 +87,7 @@ struct Server {
             guard let data = try? file.read(upToCount: 1 << 18), !data.isEmpty else { return nil }
             return ByteBuffer(bytes: data)
         })
-        var request = HTTPClientRequest(url: try url(target))
-        request.method = .POST
+        var request = try request(.POST, target)
         request.body = .stream(chunks, length: .unknown)
         let response = try await Self.reaching { try await Self.client.execute(request, timeout: .hours(1)) }
         let bytes = try await response.body.collect(upTo: 1 << 20)
@@ -94,15 +99,24 @@ struct Server {
         do {
             return try await body()
         } catch {
-            throw CommandFailure(code: "unreachable", sentence: "the server cannot be reached: \(error)")
+            let reason = (error as? IOError).map { String(cString: strerror($0.errnoCode)) } ?? "\(error)"
+            throw CommandFailure(code: "unreachable", sentence: "the server cannot be reached: \(reason)")
         }
     }
 
-    private func execute(_ method: HTTPMethod, _ target: String, _ body: String?) async throws -> HTTPClientResponse {
+    private func request(_ method: HTTPMethod, _ target: String) throws -> HTTPClientRequest {
         var request = HTTPClientRequest(url: try url(target))
         request.method = method
+        if let host { request.headers.add(name: "Host", value: host) }
+        return request
+    }
+
+    private func execute(
+        _ method: HTTPMethod, _ target: String, _ body: String?, timeout: TimeAmount = .seconds(60)
+    ) async throws -> HTTPClientResponse {
+        var request = try request(method, target)
         if let body { request.body = .bytes(ByteBuffer(string: body)) }
-        return try await Self.reaching { [request] in try await Self.client.execute(request, timeout: .seconds(60)) }
+        return try await Self.reaching { [request] in try await Self.client.execute(request, timeout: timeout) }
     }
 
     /// Says at once that nobody listens; lives as long as the process.
@@ -115,9 +129,20 @@ struct Server {
 
     private static func check(_ response: HTTPClientResponse, _ body: ByteBuffer) throws {
         guard response.status.code >= 300 else { return }
-        throw CommandFailure(
-            code: response.headers.first(name: "Gimbal-Error") ?? "status-\(response.status.code)",
-            sentence: String(buffer: body))
+        let code = response.headers.first(name: "Gimbal-Error") ?? "status-\(response.status.code)"
+        throw CommandFailure(code: code, sentence: sentence(code, String(buffer: body)))
+    }
+
+    /// Some sentences are on the wire for clients of the ooo protocol and say nothing to a person here.
+    private static func sentence(_ code: String, _ text: String) -> String {
+        switch (code, text) {
+        case ("not-found", "ooo: empty key"), ("not-found", "ooo: not found"), ("not-found", "storage: not found"):
+            "there is nothing at that key"
+        case ("invalid-path", "ooo: key is not valid"):
+            "that is neither a key nor a pattern: segments of letters, digits, \".\", \"_\" and \"-\", joined by \"/\""
+        case ("json-end", "EOF"): "the value is not JSON: it ends too early"
+        default: text
+        }
     }
 
     /// A path or pattern as it stands in a URL.
@@ -136,7 +161,13 @@ func reporting(_ body: () async throws -> Void) async throws {
     } catch let exit as ExitCode {
         throw exit
     } catch {
-        let failure = error as? CommandFailure ?? CommandFailure(code: "failed", sentence: "\(error)")
+        let code =
+            switch error {
+            case let error as KeyFile.Failure: error.code
+            case let error as DataFolder.Failure: error.code
+            default: "failed"
+            }
+        let failure = error as? CommandFailure ?? CommandFailure(code: code, sentence: "\(error)")
         FileHandle.standardError.write(Data("error [\(failure.code)]: \(failure.sentence)\n".utf8))
         throw ExitCode.failure
     }

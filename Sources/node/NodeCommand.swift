@@ -1,4 +1,5 @@
 import ArgumentParser
+import GimbalClient
 import GimbalHTTP
 import GimbalWire
 
@@ -17,6 +18,12 @@ struct NodeCommand: AsyncParsableCommand {
             makes one process lead some and follow others (docs/operations.md).
             """,
         version: GimbalVersion.current)
+
+    @MainActor
+    static func main() async {
+        ProgramArguments.endIfHidden()
+        await main(nil)
+    }
 
     @OptionGroup var common: CommonFlags
 

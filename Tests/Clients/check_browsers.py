@@ -128,10 +128,11 @@ def letters(fleet, pivot, node, space):
 def named(binaries):
     """An origin and a name that the operator said."""
     app, name = "https://app.example.com", "gimbal.example.com"
-    server = Server("pivot", binaries, ["--allow-origin", app, "--allow-origin", "http://10.0.0.9:3000", "--allow-host", name])
+    server = Server("pivot", binaries, ["--allow-origin", app, "--allow-origin", "http://10.0.0.9:3000", "--allow-origin",
+                                       "capacitor://localhost", "--allow-host", name])
     server.wait_until_ready()
     requests.post(server.url + "/things/secret", data="1", timeout=20)
-    for origin in (app, "http://10.0.0.9:3000"):
+    for origin in (app, "http://10.0.0.9:3000", "capacitor://localhost"):
         for method, path in CLIENT:
             answer = ask(server, method, path, Origin=origin)
             assert answer.status_code in (200, 404), (path, answer.status_code)

@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 """What strangers and hostile members send to a pivot gets its answer and changes nothing: check_hostile_nodes.py BINARIES"""
 
+import io
 import json
 import os
 import sys
 
+import cbor2
 import requests
 
 from fleet import Fleet
@@ -121,6 +123,34 @@ def hostile_pushes(pivot, member):
     assert member.push(good) == (200, "head"), "sent again, it is not taken again"
 
 
+def extreme_queries(pivot, member):
+    """Numbers of a query that would not fit a sum: 400, and the pivot lives."""
+    def ask(route, query):
+        path = f"{member.base}/{route}"
+        return member.send("GET", path, query, headers=member.headers("GET", path, query))
+    first = ask("snapshot", "").content
+    head = cbor2.CBORDecoder(io.BytesIO(first[4:])).decode()
+    _, _, number, random, position, _, _, _, _, root = cbor2.loads(head[3][0].value[2])
+    cursor = f"epoch={number}-{random:x}&position={position}&root={root.hex()}"
+    assert ask("snapshot", f"{cursor}&section=entries&after=0&count=0").status_code == 200
+    rows = []
+    for extreme in (position + 1, 2**62 - 1, 2**62, 2**63, 2**64 - 1, 2**64, -1):
+        rows += [("snapshot", f"{cursor}&section={rest}") for rest in (
+            f"entries&after=0&count={extreme}", f"entries&after={extreme}&count=0", f"entries&after={extreme}&count={extreme}",
+            f"replicas&count={extreme}")]
+    for extreme in (2**62, 2**64 - 1):
+        for route in ("log", "snapshot"):
+            rest = "&section=head" if route == "snapshot" else ""
+            rows.append((route, f"epoch={number}-{random:x}&position={extreme}&root={root.hex()}{rest}"))
+            rows.append((route, f"epoch={extreme}-{random:x}&position={position}&root={root.hex()}{rest}"))
+    before = standing(pivot)
+    for route, query in rows:
+        answer = ask(route, query)
+        assert answer.status_code == 400 and answer.headers["Gimbal-Error"] == "malformed-query", (route, query, answer.status_code)
+    assert standing(pivot) == before
+    print(f"{len(rows)} queries with extreme numbers: 400")
+
+
 def refused_operations(pivot, node, member):
     """What is wrong with one operation refuses that one alone."""
     delta = member.delta([
@@ -167,6 +197,7 @@ def check(fleet):
     member.join()
     unauthorized(pivot, member)
     hostile_pushes(pivot, member)
+    extreme_queries(pivot, member)
     refused_operations(pivot, node, member)
     clocks(pivot, node, member)
     requests.post(f"{node.url}/things/afterwards", data="1", timeout=10)

@@ -2,11 +2,12 @@
 """What /metrics says is what Prometheus' own client reads, and says what happened: check_metrics.py BINARIES"""
 
 import sys
+import time
 
 import requests
 from prometheus_client.parser import text_string_to_metric_families
 
-from fleet import Fleet
+from fleet import Fleet, Server
 
 
 def scrape(server):
@@ -97,8 +98,19 @@ def check(fleet):
     for index in range(3):
         assert value(after[index], "gimbal_rocksdb_estimate_num_keys") > 0
         assert value(after[index], "process_resident_memory_bytes") > 1e6
+        started = value(after[index], "process_start_time_seconds")
+        assert abs(started - fleet.servers[index].started) < 2, (started, fleet.servers[index].started)
     offline(fleet)
     print(f"metrics: {len(after[0])} at the pivot, {len(after[1])} at a node, read by Prometheus' client, and they say what was done")
+
+
+def started(binaries):
+    """A server tells when it started, and not when it was first asked."""
+    server = Server("pivot", binaries, [])
+    time.sleep(3)
+    first = value(scrape(server), "process_start_time_seconds")
+    assert abs(first - server.started) < 2, (first, server.started)
+    server.stop()
 
 
 def offline(fleet):
@@ -121,3 +133,4 @@ def offline(fleet):
 if __name__ == "__main__":
     with Fleet(sys.argv[1]) as fleet:
         check(fleet)
+    started(sys.argv[1])

@@ -21,14 +21,14 @@ def value(rng, depth=0):
     if kind == 0:
         return rng.randrange(-1000, 1000)
     if kind == 1:
-        return rng.choice(["", "text", "a/b~c", "\u00e4\u2603\U0001f600", 'quo"te\\', "\u0000\n"])
+        return rng.choice(["", "text", "a/b~c", "\u00e4\u2603\U0001f600", 'quo"te\\', "\u0000\n", "\ud83d", "\ud83e"])
     if kind == 2:
         return rng.choice([True, False, None])
     if kind == 3:
         return rng.random() * 1e6
     if kind == 4:
         return [value(rng, depth + 1) for _ in range(rng.randrange(4))]
-    names = ["a", "b", "c", "x/y", "t~u", ""]
+    names = ["a", "b", "c", "x/y", "t~u", "", "\ud800", "\ud801"]
     result = {name: value(rng, depth + 1) for name in rng.sample(names, rng.randrange(1, 5))}
     if depth == 0 and rng.random() < 0.3:
         result["long"] = "x" * rng.randrange(600, 3000)
@@ -49,7 +49,8 @@ def change(rng, server):
         answer = session.delete(f"{server.url}/{key}")
     else:
         answer = session.delete(f"{server.url}/things/*")
-    assert answer.status_code in (200, 204, 404), (answer.status_code, answer.text)
+    if answer.headers.get("Gimbal-Error") != "patch-mismatch":
+        assert answer.status_code in (200, 204, 404), (answer.status_code, answer.text)
 
 
 def write(fleet, count, seed):

@@ -20,6 +20,7 @@ class Server:
         self.start()
 
     def start(self):
+        self.started = time.time()
         self.process = subprocess.Popen(
             [self.binary, "--listen", self.address, "--data", self.folder, *self.arguments],
             stdout=subprocess.PIPE, stderr=open(self.folder + ".log", "a"), text=True)

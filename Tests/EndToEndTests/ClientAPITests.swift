@@ -120,7 +120,7 @@ struct ClientAPITests {
         "what is no HTTP is answered 400 or closed, and the server lives",
         arguments: [
             "\u{0}\u{1}\u{2}", "GET\r\n\r\n", "GET /things/a HTTP/9.9\r\n\r\n",
-            "POST /things/a HTTP/1.1\r\nContent-Length: x\r\n\r\n",
+            "POST /things/a HTTP/1.1\r\nHost: x\r\nContent-Length: x\r\n\r\n",
             "GET /things/* HTTP/1.1\r\nHost: x\r\n\r\nnonsense\r\n\r\n",
             "POST /_pivot/v1/spaces HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
             "GET /_health/live HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nab",

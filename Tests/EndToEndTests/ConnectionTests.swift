@@ -66,7 +66,7 @@ struct ConnectionTests {
         let answer = try RawConnection.exchange(pair, port: port, endsAfterwards: false)
         #expect(answer.matches(of: /HTTP\/1\.1 (\d+)/).map(\.output.1) == ["200", "400"], "\(answer)")
         #expect(try await fleet.pivot.local("things/x") == "1")
-        let cut = try RawConnection.exchange("POST /things/cut HTTP/1.1\r\nContent-Length: 9\r\n\r\n1234", port: port)
+        let cut = try RawConnection.exchange("POST /things/cut HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n1234", port: port)
         #expect(!cut.contains("200 OK"))
         #expect(try await fleet.pivot.local("things/cut") == nil)
     }

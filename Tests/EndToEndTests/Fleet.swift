@@ -78,6 +78,16 @@ final class Server: Sendable {
 
     func signal(_ number: Int32) { state.withLock { $0.process.map { _ = Foundation.kill($0.processIdentifier, number) } } }
     /// Stops it without a word to anybody, until `resume`.
+    /// What the system lets it have from now on, as `prlimit` is told, such as `--fsize=65536:unlimited`.
+    func limit(_ resource: String) throws {
+        let tool = Process()
+        tool.executableURL = URL(fileURLWithPath: "/usr/bin/prlimit")
+        tool.arguments = ["--pid", "\(state.withLock { $0.process?.processIdentifier ?? 0 })", resource]
+        try tool.run()
+        tool.waitUntilExit()
+        try #require(tool.terminationStatus == 0, "prlimit \(resource)")
+    }
+
     func pause() { state.withLock { _ = $0.process?.suspend() } }
     func resume() { state.withLock { _ = $0.process?.resume() } }
 
@@ -174,7 +184,8 @@ enum Binaries {
         return build
     }
 
-    /// Runs a program to its end.
+    /// Runs a program to its end, which comes after two minutes at the latest: a server that should have refused to start would
+    /// run for ever.
     ///
     /// - Parameter input: what it reads from standard input.
     static func run(
@@ -190,6 +201,10 @@ enum Binaries {
         let source = Pipe()
         process.standardInput = source
         try process.run()
+        let identifier = process.processIdentifier
+        let end = DispatchWorkItem { _ = Foundation.kill(identifier, SIGKILL) }
+        DispatchQueue.global().asyncAfter(deadline: .now() + 120, execute: end)
+        defer { end.cancel() }
         source.fileHandleForWriting.write(Data((input ?? "").utf8))
         try source.fileHandleForWriting.close()
         let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)

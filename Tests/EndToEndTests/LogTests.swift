@@ -22,7 +22,7 @@ struct LogTests {
                 }
             }
             _ = try RawConnection.exchange("nonsense\r\n\r\n", port: server.port)
-            _ = try RawConnection.exchange("POST /things/x HTTP/1.1\r\nContent-Length: 9\r\n\r\n1", port: server.port)
+            _ = try RawConnection.exchange("POST /things/x HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n1", port: server.port)
         }
         try await fleet.settles()
         #expect(try fleet.everyone.map { try $0.log() } == before)

@@ -55,7 +55,7 @@ struct OperatorTests {
     func stranger() async throws {
         let fleet = try await Fleet(nodes: 0, pivotFlags: [])
         let folder = "\(fleet.folder)/stranger"
-        let key = try Binaries.run("gimbal", ["key", folder]).output.trimmingCharacters(in: .whitespacesAndNewlines)
+        let key = try Binaries.run("gimbal", ["key", "--create", folder]).output.trimmingCharacters(in: .whitespacesAndNewlines)
         #expect(key.count == 64)
         let node = Server("node", name: "stranger", folder: folder, arguments: ["--pivot", fleet.pivot.url])
         try await node.start()

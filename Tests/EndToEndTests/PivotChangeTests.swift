@@ -55,6 +55,7 @@ struct PivotChangeTests {
         #expect(moved.url != fleet.pivot.url)
         let node = Server("node", name: "node", folder: fleet.nodes[0].folder, arguments: ["--pivot", moved.url])
         try await node.start()
+        try await eventually("the node has found the space there") { await node.isReady() }
         #expect(try await node.local("things/a") == "1")
         try await node.set("things/b", "2")
         try await eventually("the node pushes to the new address") { try await moved.local("things/b") == "2" }

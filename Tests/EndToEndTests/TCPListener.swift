@@ -60,8 +60,15 @@ final class TCPListener: Sendable {
 
     /// Passes everything on to a port, both ways, until one side ends; what does not get on is not read.
     ///
-    /// - Parameter onAnswer: hears how many bytes of the server went on to the client.
-    func relay(_ client: Int32, to port: UInt16, onAnswer: @escaping @Sendable (Int) -> Void = { _ in }) {
+    /// - Parameters:
+    ///   - altering: changes what the client said before it is passed on.
+    ///   - answering: what is said to the client instead of passing on what it said, whose beginning it gets; nil passes it on.
+    ///   - onAnswer: hears how many bytes of the server went on to the client.
+    func relay(
+        _ client: Int32, to port: UInt16, altering: @Sendable (inout [UInt8]) -> Void = { _ in },
+        answering: @Sendable (ArraySlice<UInt8>) -> String? = { _ in nil },
+        onAnswer: @escaping @Sendable (Int) -> Void = { _ in }
+    ) {
         let server = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         track(server)
         defer { untrack(server) }
@@ -77,28 +84,43 @@ final class TCPListener: Sendable {
             Self.copy(server, client, onAnswer)
             back.signal()
         }.start()
-        Self.copy(client, server)
+        Self.copy(client, server, altering: altering, answering: answering)
         back.wait()
     }
 
-    private static func copy(_ source: Int32, _ sink: Int32, _ onCopy: (Int) -> Void = { _ in }) {
+    private static func copy(
+        _ source: Int32, _ sink: Int32, altering: (inout [UInt8]) -> Void = { _ in },
+        answering: (ArraySlice<UInt8>) -> String? = { _ in nil }, _ onCopy: (Int) -> Void = { _ in }
+    ) {
         var buffer = [UInt8](repeating: 0, count: 1 << 16)
         while true {
             let count = read(source, &buffer, buffer.count)
             guard count > 0 else { break }
-            var sent = 0
-            while sent < count {
-                let part = buffer[sent..<count].withUnsafeBytes { bytes in
-                    send(sink, bytes.baseAddress, bytes.count, Int32(MSG_NOSIGNAL))
-                }
-                guard part > 0 else { break }
-                sent += part
+            if let answer = answering(buffer[..<count]) {
+                say(Array(answer.utf8), to: source)
+                // Whoever closes while the other still sends takes its answer back.
+                while read(source, &buffer, buffer.count) > 0 {}
+                break
             }
-            if sent < count { break }
+            var said = Array(buffer[..<count])
+            altering(&said)
+            guard say(said, to: sink) else { break }
             onCopy(count)
         }
         shutdown(source, Int32(SHUT_RDWR))
         shutdown(sink, Int32(SHUT_RDWR))
+    }
+
+    /// False when the other side does not take it.
+    @discardableResult
+    private static func say(_ bytes: [UInt8], to sink: Int32) -> Bool {
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            let count = rest.withUnsafeBytes { send(sink, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
+            guard count > 0 else { return false }
+            rest = rest.dropFirst(count)
+        }
+        return true
     }
 }
 
@@ -117,7 +139,7 @@ final class TCPRelay: Sendable {
         self.line = line
         listener = try TCPListener { listener, client in
             if !line.isCut.withLock({ $0 }) {
-                listener.relay(client, to: port) { line.bytes.add($0, ordering: .relaxed) }
+                listener.relay(client, to: port, onAnswer: { line.bytes.add($0, ordering: .relaxed) })
             }
         }
     }

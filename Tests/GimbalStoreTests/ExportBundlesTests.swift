@@ -100,7 +100,7 @@ private let environment = ProcessInfo.processInfo.environment
             ("valid", .bool(report.isValid)),
             ("findings", .array(findings.map { .object([("code", .string($0.0)), ("severity", .string($0.1))]) })),
             ("operations", .array(operations)),
-            ("state", state(states)),
+            (JSONString("state"), state(states)),
         ])
     }
 
@@ -116,7 +116,7 @@ private let environment = ProcessInfo.processInfo.environment
             ("author", .string(operation.dot.replica.author.hex)),
             ("incarnation", .string("\(operation.dot.replica.incarnation)")), ("sequence", .string("\(operation.dot.sequence)")),
             ("stamp", .string("\(operation.stamp.rawValue)")),
-            ("position", operation.position.map { .string("\($0)") } ?? .null), ("value", value(operation.value)),
+            ("position", operation.position.map { .string("\($0)") } ?? .null), (JSONString("value"), value(operation.value)),
         ])
     }
 

@@ -55,7 +55,10 @@ private let samplesFolder = ProcessInfo.processInfo.environment["GIMBAL_SAMPLES"
         let path = ExportFixture.path("things/1")
         let register = ExportFixture.path("one")
         let stamp = HybridTimestamp.greatest
-        let observed = [GimbalWire.Operation.Observed(replicaIndex: 0, sequence: 1), .init(replicaIndex: 300, sequence: .max)]
+        let greatest = Limits.ordinalLimit - 1
+        let observed: [GimbalWire.Operation.Observed] = [
+            .init(replicaIndex: 0, sequence: 1), .init(replicaIndex: 300, sequence: greatest),
+        ]
         let actions: [(Path, GimbalWire.Operation.Action)] = [
             (register, .assign(value: Array("1".utf8), created: stamp)), (register, .clear),
             (path, .put(value: Array("{}".utf8), created: .zero, observed: observed)), (path, .remove(observed: [])),

@@ -276,6 +276,7 @@ struct SnapshotTests {
         } else {
             try await eventually("proofs are checked") { node.proofStatus?.state != .pending }
             #expect(node.proofStatus?.state != .verified, "frame \(frame), byte \(place)")
+            if case .failed = node.proofStatus?.state { #expect(node.proofFault?.code == "unproven") }
         }
         node.close()
     }

@@ -32,6 +32,22 @@ struct JSONNameTests {
         #expect(try Self.change(both, both) == "")
     }
 
+    @Test("subscribers are told of another half of a surrogate pair, in a value and in a name")
+    func halves() throws {
+        #expect(try Self.change(#"{"a":"\ud83d"}"#, #"{"a":"\ud83e"}"#) == #"{"op":"replace","path":"/a","value":"\ud83e"}"#)
+        let names = try Self.change(#"{"\ud83d/":1}"#, #"{"\ud83e/":1}"#)
+        #expect(names == #"{"op":"remove","path":"/\ud83d~1"},{"op":"add","path":"/\ud83e~1","value":1}"#)
+        #expect(try Self.change(#"{"a":"A"}"#, #"{"a":"\u0041"}"#) == #"{"op":"replace","path":"/a","value":"\u0041"}"#)
+        #expect(try Self.change(#"{"a":1}"#, #"{"\u0061":1}"#) == "", "one name in two spellings")
+    }
+
+    @Test("a string of our own has no escape that it does not need, and short ones")
+    func written() {
+        let text = "\u{1}\u{8}\t\n\u{c}\r\"\\/é\u{1F600}"
+        #expect(String(decoding: JSONValue.string(text).write(), as: UTF8.self) == #""\u0001\b\t\n\f\r\"\\/é😀""#)
+        #expect(JSONValue.string(text).string == text)
+    }
+
     @Test("of several members with one name in a patch the last counts alone")
     func duplicates() throws {
         #expect(try Self.merged(#"{"a":1}"#, #"{"d":{"e":null},"d":{"f":1}}"#) == #"{"a":1,"d":{"f":1}}"#)

@@ -49,6 +49,15 @@ struct JSONPatchTests {
         (#"{}"#, #"[{"op":"spin","path":"/a","value":1}]"#, nil),
         (#"{}"#, #"{"op":"add","path":"/a","value":1}"#, nil),
         (#"{"a":1}"#, #"[{"op":"remove","path":""}]"#, nil),
+        (#"[1,2]"#, #"[{"op":"remove","path":"/+1"}]"#, nil),
+        (#"[1,2]"#, #"[{"op":"replace","path":"/-0","value":0}]"#, nil),
+        // Halves of surrogate pairs are names and values like others, and all is carried as it was written.
+        (#"{"\ud83d":1,"\ud83e":2}"#, #"[{"op":"remove","path":"/\ud83e"}]"#, #"{"\ud83d":1}"#),
+        (#"{"a":"\ud83d"}"#, #"[{"op":"test","path":"/a","value":"\ud83e"}]"#, nil),
+        (#"{"a":"\ud83d"}"#, #"[{"op":"replace","path":"/a","value":"\ud83e"}]"#, #"{"a":"\ud83e"}"#),
+        (#"{"a":"\n\/\u0041"}"#, #"[{"op":"add","path":"/b","value":1e400}]"#, #"{"a":"\n\/\u0041","b":1e400}"#),
+        (#"{"a":"\u0041"}"#, #"[{"op":"test","path":"/\u0061","value":"A"}]"#, #"{"a":"\u0041"}"#),
+        (#"{"a":1e400}"#, #"[{"op":"test","path":"/a","value":1e401}]"#, nil),
     ]
 
     @Test("operations of RFC 6902", arguments: rows.indices)
@@ -80,19 +89,19 @@ struct JSONPatchTests {
     private static func document(_ random: inout SplitMix, depth: Int) -> JSONValue {
         switch random.next() % (depth < 3 ? 6 : 3) {
         case 0: .number(String(random.next() % 3))
-        case 1: .string(["", "a/b~c", "ä\u{1F600}"][Int(random.next() % 3)])
+        case 1: .string(["", "a/b~c", "ä\u{1F600}\n"][Int(random.next() % 3)])
         case 2: .null
         case 3: .array((0..<Int(random.next() % 4)).map { _ in document(&random, depth: depth + 1) })
         default:
             .object(
                 ["a", "b", "x/y", "t~u", "~1", ""].compactMap { name in
-                    random.next() % 2 == 0 ? (name, document(&random, depth: depth + 1)) : nil
+                    random.next() % 2 == 0 ? (JSONString(name), document(&random, depth: depth + 1)) : nil
                 })
         }
     }
 }
 
-private struct SplitMix {
+struct SplitMix {
     var state: UInt64
 
     mutating func next() -> UInt64 {

@@ -25,8 +25,11 @@ struct ReaderTests {
             #expect((0...count).contains(error?.offset ?? -1))
         }
         #expect(throws: WireError(.trailingBytes, at: bytes.count)) { try Self.read(bytes + [0]) }
-        #expect(throws: WireError(.inconsistent, at: 0, "positions beyond 64 bits")) {
-            try PageReader(Page.encode(after: .max, entries: entries.map(\.encoded), checkpoint: []))
+        for after in [Limits.ordinalLimit, .max] {
+            let error = #expect(throws: WireError.self) {
+                try PageReader(Page.encode(after: after, entries: entries.map(\.encoded), checkpoint: []))
+            }
+            #expect(error?.code == .tooLarge)
         }
     }
 

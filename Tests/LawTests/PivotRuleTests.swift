@@ -27,6 +27,22 @@ struct PivotRuleTests {
         #expect(revoked.pivot.disk.base.states[try #require(Path("settings"))] == nil)
     }
 
+    @Test("what the pivot signed itself comes in from a bundle alone, and never under the incarnation that it writes with")
+    func ownDeltas() throws {
+        var space = try SmallSpace()
+        let own = try space.delta([put(1), put(2, "_members/1"), put(3, "others/1")], by: space.pivotSigner, incarnation: 99)
+        #expect(try space.push(own).verdict == .notAMember)
+        #expect(try space.push(own, isFromBundle: true).verdict == .accepted)
+        #expect(space.refusals == [Refusal(index: 2, reason: "outside-space")])
+        #expect(space.dots("things/1") == [1] && space.dots("_members/1") == [2])
+        let stranger = try space.delta([put(1, "things/2")], by: FastSigner(number: 9))
+        #expect(try space.push(stranger, isFromBundle: true).verdict == .notAMember)
+        let used = try #require(space.pivot.disk.log.first).delta.header.replica.incarnation
+        let next = try space.delta([put(60, "things/3")], by: space.pivotSigner, incarnation: used)
+        #expect(try space.push(next, isFromBundle: true).verdict == .head)
+        #expect(space.dots("things/3").isEmpty)
+    }
+
     @Test("what is wrong with an operation refuses that operation alone, with its reason")
     func refusals() throws {
         var space = try SmallSpace(writes: ["things/*"])
@@ -204,10 +220,32 @@ struct PivotRuleTests {
         let first = try space.delta([assign(1)], incarnation: 99)
         #expect(try other.push(first).verdict == .accepted)
         let second = try other.delta([assign(2)], incarnation: 99)
-        space.now = Now(wallMilliseconds: space.now.wallMilliseconds, steadyMilliseconds: 1 << 50)
-        #expect(try space.push(first, second).detail == "clock-exhausted")
-        try space.pull()
-        #expect(space.node.core.cursor == space.pivot.core.place && space.node.faults.isEmpty)
+        // A cap is one beyond the greatest stamp so far.
+        let almost = HybridTimestamp(rawValue: HybridTimestamp.greatest.rawValue - 1)
+        var records = space.pivot.core.base.records
+        for (path, state) in space.pivot.disk.base.states { records.update(path, state) }
+        var core = PivotCore(
+            base: SpaceBase(space: SmallSpace.space, greatestStamp: almost, records: records), record: PivotRecord(),
+            signer: space.pivotSigner, primitives: FastPrimitives())
+        var random = SeededRandom(seed: 1)
+        let push = PivotPush(token: 8, cursor: .start, deltas: [first, second])
+        let states = WorkingSet(Dictionary(uniqueKeysWithValues: first.paths.map { ($0, nil) }))
+        let step = core.step([.push(push)], given: PivotFacts(states: states), now: space.now, using: &random)
+        for case .answerPush(_, let outcome) in step.directives { #expect(outcome.detail == "clock-exhausted") }
+        #expect(core.base.position == 1)
+    }
+
+    @Test("a steady clock that ran away brings no time that a node would not take")
+    func runawayClock() throws {
+        var space = try SmallSpace()
+        for steady: UInt64 in [1 << 50, 1 << 62, .max] {
+            space.now = Now(wallMilliseconds: space.now.wallMilliseconds, steadyMilliseconds: steady)
+            #expect(try space.push(space.delta([assign(1)], incarnation: 99)).verdict == .accepted)
+            try space.pull()
+            #expect(space.node.core.cursor == space.pivot.core.place && space.node.faults.isEmpty)
+            try space.writeAtNode("settings", "2")
+            #expect(space.node.core.record.clock.milliseconds < Now.latestWallMilliseconds)
+        }
     }
 
     @Test("writes that share a commit see each other", arguments: ["settings", "things/9"])

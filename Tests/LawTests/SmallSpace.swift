@@ -62,9 +62,9 @@ struct SmallSpace {
         HybridTimestamp(milliseconds: 1_700_000_000_000 + seconds * 1000)
     }
 
-    mutating func push(_ deltas: IncomingDelta..., cursor: Cursor? = nil) throws -> PushOutcome {
+    mutating func push(_ deltas: IncomingDelta..., cursor: Cursor? = nil, isFromBundle: Bool = false) throws -> PushOutcome {
         let cursor = cursor ?? pivot.core.place
-        let push = PivotPush(token: 0, cursor: cursor, deltas: deltas)
+        let push = PivotPush(token: 0, cursor: cursor, deltas: deltas, isFromBundle: isFromBundle)
         let directives = try #require(try pivot.step([.push(push)], now: now, using: &random))
         for case .answerPush(_, let outcome) in directives { return outcome }
         throw Violation("a push is answered")

@@ -14,21 +14,24 @@ enum PatchProperties {
 
     private static func checkMerge(document: [UInt8], patch: [UInt8]) {
         let merged = try? JSONMerge.merge(document: document, patch: patch)
-        let old = ReferenceJSON(document)
-        let changes: [[UInt8]: ReferenceJSON]? =
-            if case .object(let members) = ReferenceJSON(patch) { members } else { nil }
-        require((merged != nil) == (old != nil && changes != nil), "an object patches a text")
-        guard let merged, let old, let changes else { return }
-        guard let new = ReferenceJSON(merged) else { return require(false, "the result is JSON, no deeper than a text may be") }
-        switch (old, new) {
-        case (.object(let before), .object(let after)):
-            require(Set(after.keys) == Set(before.keys).union(changes.keys), "members are kept, changed or added")
-            for (name, value) in before where changes[name] == nil { require(after[name] == value, "the others stay") }
-            for (name, value) in changes where before[name] == nil { require(after[name] == value, "new ones are taken") }
-        case (.array(let before), .array(let after)):
-            require(after.count == before.count, "an array keeps its length")
-        default: require(new == old, "a scalar stays")
+        let replaced = try? JSONMerge.merge(document: document, patch: patch, rule: .mergePatch)
+        guard let old = ReferenceJSON(document), let changes = ReferenceJSON(patch) else {
+            return require(merged == nil && replaced == nil, "a text patches a text")
         }
+        require(merged.flatMap { ReferenceJSON($0) } == old.merged(with: changes), "objects merge as ooo's do")
+        require(replaced.flatMap { ReferenceJSON($0) } == old.mergePatched(with: changes), "a merge patch is RFC 7396's")
+        for result in [merged, replaced].compactMap({ $0 }) { checkText(of: result, document, patch) }
+        if let again = try? JSONMerge.merge(document: document, patch: Array("{}".utf8)) {
+            require(again == document, "what no patch names stays byte for byte")
+        }
+    }
+
+    /// Whether every name, string and number of the result stands so in one of the texts that it came from.
+    private static func checkText(of result: [UInt8], _ document: [UInt8], _ patch: [UInt8]) {
+        require(result.count <= document.count + patch.count + 1, "nothing grows on the way")
+        guard result.count < 4096 else { return }
+        let known = Set(ReferenceJSON.tokens(document)).union(ReferenceJSON.tokens(patch))
+        require(ReferenceJSON.tokens(result).allSatisfy(known.contains), "every part is carried as it was written")
     }
 
     private static func checkChange(from old: [UInt8], to new: [UInt8]) {
@@ -40,6 +43,8 @@ enum PatchProperties {
         let text = [UInt8(ascii: "[")] + writer.operations + [UInt8(ascii: "]")]
         guard let patch = ReferenceJSON(text) else { return require(false, "a JSON Patch is JSON") }
         require(ReferenceJSON(old)?.applying(patch) == ReferenceJSON(new), "who applies the change has the new value")
-        require(writer.isEmpty == (ReferenceJSON(old) == ReferenceJSON(new)), "no change, no patch")
+        // Written in another way is a change, too: values come back as they were written.
+        require(!writer.isEmpty || ReferenceJSON(old) == ReferenceJSON(new), "no patch, no change")
+        require(writer.isEmpty || old != new, "no change, no patch")
     }
 }

@@ -132,7 +132,7 @@ private struct PivotWorld {
     private mutating func run(_ input: PivotInput) {
         let needs = pivot.needs(of: [input])
         var loaded: [Path: PathState?] = [:]
-        for path in needs.paths { loaded[path] = .some(states[path]) }
+        for path in needs.paths + needs.leavingPaths { loaded[path] = .some(states[path]) }
         var facts = PivotFacts(states: WorkingSet(loaded))
         // The latest one is kept, and nodes name its position or the start.
         for position in needs.positions where position == checkpoint?.position { facts.checkpoints[position] = checkpoint }

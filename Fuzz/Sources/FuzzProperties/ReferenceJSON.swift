@@ -90,7 +90,8 @@ indirect enum ReferenceJSON: Hashable {
             return rest.isEmpty
         }
 
-        /// As UTF-8; half of a surrogate pair becomes U+FFFD.
+        /// As UTF-8, with half of a surrogate pair as the three bytes that its number would have: no two strings that differ
+        /// become one.
         private mutating func string() -> [UInt8]? {
             guard rest.first == UInt8(ascii: "\"") else { return nil }
             rest.removeFirst()
@@ -107,7 +108,19 @@ indirect enum ReferenceJSON: Hashable {
                 }
             }
             guard rest.popFirst() != nil else { return nil }
-            return Array(String(decoding: units, as: UTF16.self).utf8)
+            var bytes: [UInt8] = []
+            var index = 0
+            while index < units.count {
+                let isFollowed = index + 1 < units.count && UTF16.isTrailSurrogate(units[index + 1])
+                let isPair = isFollowed && UTF16.isLeadSurrogate(units[index])
+                if !isPair, UTF16.isSurrogate(units[index]) {
+                    bytes += [0xed, UInt8(0x80 | units[index] >> 6 & 0x3f), UInt8(0x80 | units[index] & 0x3f)]
+                } else {
+                    bytes += String(decoding: units[index..<index + (isPair ? 2 : 1)], as: UTF16.self).utf8
+                }
+                index += isPair ? 2 : 1
+            }
+            return bytes
         }
 
         private mutating func escape() -> UInt16? {

@@ -22,10 +22,16 @@ struct Script {
         return (Int(byte()) << 8 | Int(byte())) % limit
     }
 
-    /// Small most of the time; now and then any 64 bits.
+    /// Where a sum, or a number of another width, ends.
+    private static let extremes: [UInt64] = [
+        (1 << 62) - 1, 1 << 62, (1 << 62) + 1, (1 << 63) - 1, 1 << 63, (1 << 63) + 1, .max - 1, .max,
+    ]
+
+    /// Small most of the time; now and then an extreme one, or any 64 bits.
     mutating func number() -> UInt64 {
         let first = byte()
-        guard first >= 0xf0 else { return UInt64(first) }
+        guard first >= 0xe8 else { return UInt64(first) }
+        if first < 0xf0 { return Self.extremes[Int(first & 7)] }
         return (0..<8).reduce(0) { value, _ in value << 8 | UInt64(byte()) }
     }
 

@@ -119,6 +119,7 @@ struct SnapshotEdits {
         checkpoint.logRoot = head.frontier.root(scene.primitives)
         if script.flag() { checkpoint.greatestStamp = HybridTimestamp(rawValue: script.number()) }
         if script.flag() { checkpoint.epoch.number = script.number() }
+        if script.flag() { checkpoint.pivotMilliseconds = script.number() }
         head.checkpoints[head.checkpoints.count - 1] = SignedPayload(signing: checkpoint.encoded, with: scene.pivot)
         items[0] = SnapshotItem.head(head).encoded
     }

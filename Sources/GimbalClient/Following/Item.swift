@@ -34,7 +34,7 @@ struct Item: Hashable, Sendable {
         guard let data = try? JSONValue(parsing: value) else { throw Malformed() }
         return .object([
             ("created", .number(String(created))), ("updated", .number(String(updated))), ("index", .string(path.index)),
-            ("path", .string(path.description)), ("data", data),
+            ("path", .string(path.description)), (JSONString("data"), data),
         ])
     }
 

@@ -178,8 +178,8 @@ extension JSONPointer {
     /// follows.
     fileprivate func first(below count: Int) -> (index: Int, rest: JSONPointer)? {
         guard let (step, rest) = split else { return nil }
-        if step == "-" { return (count, rest) }
-        guard let index = Int(step), (0...count).contains(index) else { return nil }
+        if step == .afterLast { return (count, rest) }
+        guard let index = step.index, index <= count else { return nil }
         return (index, rest)
     }
 }

@@ -15,6 +15,7 @@ final class WebSocketReader: ChannelDuplexHandler {
     private var hasHeard = true
     private var pings: RepeatedTask?
     private var end = "the connection broke"
+    private var rules = FrameRules()
 
     /// - Parameter interval: of pings; a server that says nothing for one of them is taken for gone.
     init(_ channel: any Channel, interval: TimeAmount) {
@@ -68,16 +69,26 @@ final class WebSocketReader: ChannelDuplexHandler {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let frame = unwrapInboundIn(data)
-        switch frame.opcode {
-        case .binary, .text: pipe.offer(Array(buffer: frame.unmaskedData))
-        case .ping: send(.pong, frame.unmaskedData, context)
-        case .connectionClose:
-            var payload = frame.unmaskedData
-            let code = payload.readInteger(as: UInt16.self)
-            end = "closed by the server: \(code.map(String.init) ?? "") \(String(buffer: payload))"
-            send(.connectionClose, frame.unmaskedData.getSlice(at: frame.unmaskedData.readerIndex, length: 2), context)
+        do throws(FrameRules.Violation) {
+            try rules.check(frame, isFromClient: false)
+            switch frame.opcode {
+            case .binary, .text: pipe.offer(Array(buffer: frame.unmaskedData))
+            case .ping: send(.pong, frame.unmaskedData, context)
+            case .connectionClose:
+                let reply = try FrameRules.reply(toClosing: frame.unmaskedData)
+                var payload = frame.unmaskedData
+                let code = payload.readInteger(as: UInt16.self)
+                end = "closed by the server: \(code.map(String.init) ?? "") \(String(buffer: payload))"
+                send(.connectionClose, reply, context)
+                context.close(promise: nil)
+            default: break
+            }
+        } catch {
+            end = "the server breaks the rules of WebSocket: \(error.sentence)"
+            var payload = ByteBuffer()
+            payload.write(webSocketErrorCode: error.code)
+            send(.connectionClose, payload, context)
             context.close(promise: nil)
-        default: break
         }
     }
 
@@ -94,7 +105,7 @@ final class WebSocketReader: ChannelDuplexHandler {
     // MARK: Outbound
 
     private func ping(_ context: ChannelHandlerContext) {
-        // A reader that takes no messages cannot see a pong either.
+        // While nothing is read from the socket, no pong can be seen.
         guard !isReadHeld else { return }
         guard hasHeard else {
             end = "the server is silent"

@@ -24,7 +24,7 @@ struct ClientRoutes: Sendable {
             jsonResponse(["protocol": GimbalVersion.protocol, "package": "gimbal", "version": GimbalVersion.current])
         }
         explorer.add(to: router)
-        for method in [HTTPRequest.Method.get, .head, .post, .patch, .delete] {
+        for method in [HTTPRequest.Method.get, .post, .patch, .delete] {
             router.on("**", method: method) { request, context in try await answer(request, context) }
         }
         for method in [HTTPRequest.Method.put, .options, .trace, .connect] {
@@ -40,10 +40,20 @@ struct ClientRoutes: Sendable {
     /// does not mend it, and the others serve.
     private func ready(_ request: Request) throws -> Response {
         let named = try spaces.named(in: request)
-        let waiting = keys.host.replicated.first { home in
-            named.map { $0.name == home.name } ?? !home.store.isUnavailable && !home.store.isReady
+        for space in named.map({ [$0] }) ?? spaces.all {
+            let standing = space.standing
+            // What a change of its pivot takes out of service is not ready either.
+            let isServed = keys.host[space.name].map(\.store.isReady) ?? true
+            if standing.isReady, isServed { continue }
+            switch standing.phase {
+            case .unavailable:
+                if named != nil { return response(KeyService.answer(.unavailable)) }
+            case .serving where isServed:
+                return refusal(.serviceUnavailable, standing.fault?.code ?? "not-ready", standing.fault?.detail ?? "")
+            case .serving, .awaited: return response(KeyService.answer(.notReady))
+            }
         }
-        return waiting.map { response(KeyService.notReady($0)) } ?? Response(status: .ok)
+        return Response(status: .ok)
     }
 
     private func answer(_ request: Request, _ context: ServerContext) async throws -> Response {
@@ -67,10 +77,13 @@ struct ClientRoutes: Sendable {
             case .delete: .delete
             default: .post
             }
-        if request.method == .get, request.uri.queryParameters["siblings"] == "1" { return try await siblings(key, request) }
+        if method == .get, request.uri.queryParameters["siblings"] == "1" { return try await siblings(key, request) }
         var body: ByteBuffer?
         if method == .post || method == .patch {
             let limit = keys.bodyLimit(Array(key.utf8))
+            if let stated = request.headers[.contentLength].flatMap({ Int($0) }), stated > limit {
+                return response(KeyService.tooLarge(limit))
+            }
             do {
                 body = try await bodies.collect(request.body, upTo: limit)
             } catch is NIOTooManyBytesError {
@@ -79,11 +92,13 @@ struct ClientRoutes: Sendable {
                 return response(BodyBudget.usedUp)
             }
         }
-        let keyRequest = KeyRequest(method: method, target: Array(key.utf8), body: body, preference: preference(request))
+        let keyRequest = KeyRequest(
+            method: method, target: Array(key.utf8), body: body, preference: preference(request),
+            patchRule: PatchType.rule(request.headers[.contentType]))
         let answer = await withCheckedContinuation { continuation in
             keys.answer(keyRequest, timers: MultiThreadedEventLoopGroup.singleton.any()) { continuation.resume(returning: $0) }
         }
-        return response(answer, isHead: request.method == .head)
+        return response(answer)
     }
 
     /// A key with the concurrent writes that lost, each with its author, stamps and clock skew.
@@ -113,7 +128,7 @@ struct ClientRoutes: Sendable {
         request.headers[.gimbalRead].flatMap { ReadPreference(rawValue: $0.lowercased()) } ?? .fresh
     }
 
-    private func response(_ answer: KeyAnswer, isHead: Bool = false) -> Response {
+    private func response(_ answer: KeyAnswer) -> Response {
         var headers = HTTPFields()
         let body = answer.body
         if let body {
@@ -122,9 +137,10 @@ struct ClientRoutes: Sendable {
         }
         headers[.gimbalFreshness] = answer.freshness?.rawValue
         headers[.gimbalErrorCode] = answer.errorCode
+        if answer.status == 415 { headers[.acceptPatch] = PatchType.accepted }
         return Response(
             status: .init(code: answer.status), headers: headers,
-            body: isHead ? ResponseBody() : body.map { ResponseBody(byteBuffer: $0) } ?? ResponseBody())
+            body: body.map { ResponseBody(byteBuffer: $0) } ?? ResponseBody())
     }
 
     // MARK: Patterns
@@ -137,8 +153,13 @@ struct ClientRoutes: Sendable {
         case .patch: return refusal(.badRequest, "pattern", "ooo: glob pattern not allowed for this operation")
         default:
             let sentence =
-                text.filter { $0 == "*" }.count > 1
-                ? "key: contains more than one glob pattern" : "key: glob pattern must be at the end of the path"
+                if text == "*" {
+                    "key: a push names its collection before the /*"
+                } else if text.filter({ $0 == "*" }).count > 1 {
+                    "key: contains more than one glob pattern"
+                } else {
+                    "key: glob pattern must be at the end of the path"
+                }
             return refusal(.badRequest, "pattern", sentence)
         }
     }
@@ -160,7 +181,6 @@ struct ClientRoutes: Sendable {
             .contentType: "application/json", .gimbalFreshness: freshness.rawValue, .gimbalTotal: String(list.total),
         ]
         if let next = list.next { headers[.gimbalCursor] = next.description }
-        guard request.method == .get else { return Response(status: .ok, headers: headers) }
         return Response(status: .ok, headers: headers, body: ResponseBody { writer in try await list.write(to: &writer) })
     }
 }
@@ -169,5 +189,6 @@ extension HTTPField.Name {
     static let gimbalRead = fixed("Gimbal-Read")
     static let gimbalFreshness = fixed("Gimbal-Freshness")
     static let gimbalCursor = fixed("Gimbal-Cursor")
+    static let acceptPatch = fixed("Accept-Patch")
     static let gimbalTotal = fixed("Gimbal-Total")
 }

@@ -15,9 +15,7 @@ struct ExplorerRoutes: Sendable {
     let spaces: ServedSpaces
 
     func add<Context: RequestContext>(to router: Router<Context>) {
-        for method in [HTTPRequest.Method.get, .head] {
-            router.on("/", method: method) { request, _ in try answer(request) }
-        }
+        router.get("/") { request, _ in try answer(request) }
         PageFiles.add(to: router)
     }
 
@@ -154,14 +152,7 @@ struct ExplorerRoutes: Sendable {
 
     private func pivot(_ request: Request) throws -> PivotState {
         let chosen = try spaces.named(in: request).map { [$0] } ?? spaces.replicated
-        let isHealthy = chosen.allSatisfy { space in
-            if space.fault != nil { return false }
-            return switch space.held {
-            case .pivot: true
-            case .node(let node): node.isReady && node.fault == nil
-            case .none: false
-            }
-        }
+        let isHealthy = chosen.map(\.standing).allSatisfy { $0.isReady && $0.fault == nil }
         return PivotState(
             role: chosen.count == 1 ? chosen[0].role : role, pivotIP: chosen.compactMap(\.pivotURL).first ?? "",
             nodes: try spaces.nodes(request), syncedKeys: chosen.flatMap(\.held.patterns).map(\.description),

@@ -5,23 +5,23 @@ import Hummingbird
 import NIOCore
 
 /// One key's place in the order of lists: newest first (by `created`), then by path.
-struct KeyPlace: Hashable, Comparable, Sendable, CustomStringConvertible {
-    var created: UInt64
-    var path: Path
+package struct KeyPlace: Hashable, Comparable, Sendable, CustomStringConvertible {
+    package var created: UInt64
+    package var path: Path
 
-    init(created: UInt64, path: Path) {
+    package init(created: UInt64, path: Path) {
         self.created = created
         self.path = path
     }
 
     init(_ entry: VisibleEntry) { self.init(created: entry.created, path: entry.path) }
 
-    static func < (left: Self, right: Self) -> Bool {
+    package static func < (left: Self, right: Self) -> Bool {
         left.created != right.created ? left.created > right.created : left.path < right.path
     }
 
     /// What clients hand back as a cursor; opaque to them.
-    var description: String { "\(String(created, radix: 16)).\(path)" }
+    package var description: String { "\(String(created, radix: 16)).\(path)" }
 
     /// Nil for what no page named. A missing parameter is the start.
     static func parse(_ text: Substring?) -> KeyList.Parsed<KeyPlace>? {

@@ -59,35 +59,28 @@ extension KeyService {
         }
     }
 
-    /// Deletes what matches and can be seen here, some hundreds at a time.
+    /// As many keys of a list go in one commit: a delta holds as many operations.
+    private static let deletedAtOnce = Limits.hardMaximumOperationsPerDelta
+
+    /// Deletes what matches and can be seen here now. Each commit is on disk before the next begins, others write between
+    /// them, and whoever subscribed is told once, when all of it is gone.
     func deleteAll(_ pattern: Pattern) async throws -> KeyAnswer {
-        for home in host.homes(of: pattern) {
-            guard home.store.isReady else { return Self.notReady(home) }
-            var after: Path?
+        let homes = host.homes(of: pattern)
+        for home in homes { guard home.store.isReady else { return Self.notReady(home) } }
+        let hold = hub.holdBack(pattern)
+        defer { hub.release(hold) }
+        for home in homes {
+            var walk = try home.store.walk(pattern)
             while true {
-                var paths: [Path] = []
-                try host.scanKeys(pattern, in: home, after: after) { path, _ in
-                    paths.append(path)
-                    return paths.count < 512
-                }
-                guard let last = paths.last else { break }
-                after = last
-                if let failure = await delete(paths, home.store) { return Self.answer(failure) }
+                let (paths, rest) = try await host.next(walk, in: home, limit: Self.deletedAtOnce)
+                guard !paths.isEmpty else { break }
+                walk = rest
+                // One commit of one deletion at a time: many of them keep no other writer waiting.
+                let result = await deletions.pass { await home.store.write(.deleteAll(paths)) }
+                // Somebody else may have been faster.
+                if case .failure(let failure) = result, failure != .notFound { return Self.answer(failure) }
             }
         }
         return KeyAnswer(status: 204)
-    }
-
-    private func delete(_ paths: [Path], _ store: any SpaceStore) async -> WriteFailure? {
-        await withTaskGroup(of: WriteFailure?.self) { group in
-            for path in paths {
-                group.addTask {
-                    // Somebody else may have been faster.
-                    guard case .failure(let failure) = await store.write(.delete(path)), failure != .notFound else { return nil }
-                    return failure
-                }
-            }
-            return await group.reduce(nil) { $0 ?? $1 }
-        }
     }
 }

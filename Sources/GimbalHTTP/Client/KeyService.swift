@@ -26,6 +26,21 @@ struct KeyRequest: Sendable {
     var target: [UInt8]
     var body: ByteBuffer?
     var preference: ReadPreference = .fresh
+    /// What a body means that is a patch; nil for a kind of patch that is not known here.
+    var patchRule: JSONMerge.Rule? = .objects
+}
+
+/// What the Content-Type of a PATCH says.
+enum PatchType {
+    /// Of which kinds a patch may be, for `Accept-Patch` (RFC 5789 §3.1).
+    static let accepted = "application/json, application/merge-patch+json"
+
+    /// Types that name another kind of patch are refused; all others, and none, are what ooo's clients send.
+    static func rule(_ contentType: String?) -> JSONMerge.Rule? {
+        let name = contentType?.prefix { $0 != ";" }.lowercased() ?? ""
+        if name.split(whereSeparator: \.isWhitespace) == ["application/merge-patch+json"] { return .mergePatch }
+        return name.contains("patch") ? nil : .objects
+    }
 }
 
 /// What a client gets. `errorCode` is stable, for machines; the body of an error is for people.
@@ -66,9 +81,11 @@ struct KeyAnswer: Sendable {
 /// Answers requests on single keys, the same for the lean path and for Hummingbird's routes.
 struct KeyService: Sendable {
     let host: SpaceHost
+    let hub: SubscriptionHub
     /// How long a read waits for its pivot.
     let readDeadline: TimeAmount
     let ahead = ListAhead()
+    let deletions = Turnstile()
 
     static let maximumBodyBytes = Limits.hardMaximumValueBytes
     /// Up to here a body costs less than the questions whether it may be so large and who shall look at it.
@@ -85,7 +102,10 @@ struct KeyService: Sendable {
         case .post: post(request, completion)
         case .patch:
             withPath(request, completion) { path in
-                withBody(of: request, at: path, completion) { write(.patch(path, patch: $0), at: path, completion) }
+                guard let rule = request.patchRule else { return completion(Self.unknownPatch) }
+                withBody(of: request, at: path, completion) {
+                    write(.patch(path, patch: $0, rule: rule), at: path, completion)
+                }
             }
         case .delete:
             withPath(request, completion) { path in write(.delete(path), at: path, completion) }
@@ -109,6 +129,7 @@ struct KeyService: Sendable {
     static func tooLarge(_ limit: Int) -> KeyAnswer {
         .failure(413, "too-large", "a value of this space has at most \(limit) bytes (valueBytes)")
     }
+    static let unknownPatch = KeyAnswer.failure(415, "unknown-patch", "a patch is of one of the types \(PatchType.accepted)")
     static let badPage = KeyAnswer.failure(400, "bad-page", "limit is a number from 1, cursor what the last page named")
 
     /// How many bytes a body for this target may have: what its space says.
@@ -236,7 +257,7 @@ struct KeyService: Sendable {
             MetaObject.write(entry, to: &body)
             return KeyAnswer(status: 200, freshness: freshness, content: .bytes(body))
         } catch {
-            return .failure(500, error.code, error.description)
+            return .failure(error.statusCode, error.code, error.description)
         }
     }
 
@@ -251,7 +272,9 @@ struct KeyService: Sendable {
         var base = request
         base.target.removeLast(2)
         withPath(base, completion) { collection in
-            guard let example = Path(collection.bytes + Array("/0".utf8)) else { return completion(Self.invalidPath) }
+            guard let example = Path(collection.bytes + Array("/0".utf8)) else {
+                return completion(Self.answer(.tooLongPath))
+            }
             withBody(of: request, at: example, completion) {
                 write(.push(base: collection, value: $0), at: example, completion)
             }
@@ -266,24 +289,42 @@ struct KeyService: Sendable {
             switch result {
             case .success(let written):
                 completion(isDelete ? KeyAnswer(status: 204) : KeyAnswer(status: 200, content: .index(of: written.path)))
+            case .failure(.patchMismatch): completion(mismatch(action, at: path))
             case .failure(let failure):
                 completion(Self.answer(failure, isDelete: isDelete))
             }
         }
     }
 
+    /// Says where a patch did not fit, by what stands there now.
+    private func mismatch(_ action: WriteRequest.Action, at path: Path) -> KeyAnswer {
+        var answer = Self.answer(.patchMismatch)
+        guard case .patch(_, let patch, let rule) = action, let entry = try? host.home(of: path).store.visible(path) else {
+            return answer
+        }
+        do throws(JSONMerge.Failure) {
+            _ = try JSONMerge.merge(document: entry.value, patch: patch, rule: rule)
+        } catch {
+            answer.content = .bytes(ByteBuffer(string: error.description))
+        }
+        return answer
+    }
+
     static func answer(_ failure: WriteFailure, isDelete: Bool = false) -> KeyAnswer {
         let (status, sentence): (Int, String) =
             switch failure {
             case .notFound: (404, isDelete ? "storage: not found" : "ooo: not found")
-            case .badPatch: (400, "json: a patch must be an object")
+            case .badPatch: (400, JSONMerge.Failure.notAnObject.description)
+            case .patchMismatch: (400, "merge: the patch does not fit the value that is there")
             case .tooLarge: (413, "the value is larger than the space allows")
             case .outsideSpace: (400, "ooo: key is not valid: the path belongs to no space of this server")
+            case .tooLongPath: (400, "ooo: key is not valid: with the index that a push adds it is longer than 512 bytes")
             case .forbidden: (403, "this server may not write that path")
             case .notReady: (503, "the first copy of the space is not here yet")
             case .unavailable: (503, "the space of that path cannot be opened here: its operator has to see to it")
             case .storageFull: (507, "no space left on the disk: nothing was stored")
             case .storageFailed: (500, "the storage failed: nothing was stored")
+            case .outcomeUnknown: (500, "the storage failed while it was storing: whether it is stored is not known")
             case .closed: (503, "the server is stopping")
             case .clockExhausted: (500, "the range of stamps is used up")
             }

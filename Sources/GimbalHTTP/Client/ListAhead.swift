@@ -5,21 +5,33 @@ import Synchronization
 /// pages after it need none for a while.
 ///
 /// What they show is as it is when they are asked for: only the order is remembered.
-final class ListAhead: Sendable {
+package final class ListAhead: Sendable {
     /// Which list, and the last key of the page before.
-    struct Question: Hashable {
+    package struct Question: Hashable {
         var pattern: Pattern
         var part: String?
         var after: KeyPlace
+
+        package init(pattern: Pattern, part: String?, after: KeyPlace) {
+            self.pattern = pattern
+            self.part = part
+            self.after = after
+        }
     }
 
-    struct Rest {
-        var keys: ArraySlice<KeyPlace>
+    package struct Rest {
+        package var keys: ArraySlice<KeyPlace>
         /// Whether the list ends with them.
         var isWhole: Bool
         /// How many keys there were on all pages.
         var total: Int
         let found = ContinuousClock.now
+
+        package init(keys: ArraySlice<KeyPlace>, isWhole: Bool, total: Int) {
+            self.keys = keys
+            self.isWhole = isWhole
+            self.total = total
+        }
 
         /// Whether a page can be made of it and what is left still says where the next one begins.
         func has(_ limit: Int) -> Bool { isWhole || keys.count > limit }
@@ -31,12 +43,14 @@ final class ListAhead: Sendable {
 
     private let rests = Mutex<[(question: Question, rest: Rest)]>([])
 
+    package init() {}
+
     /// How many keys a scan keeps for a page of so many: a few thousand, and never less than tells whether a page follows.
-    static func depth(_ limit: Int) -> Int {
+    package static func depth(_ limit: Int) -> Int {
         max(min(limit, .max - 1) + 1, min(limit, 512) * 16)
     }
 
-    func find(_ question: Question, limit: Int) -> Rest? {
+    package func find(_ question: Question, limit: Int) -> Rest? {
         let now = ContinuousClock.now
         return rests.withLock { rests in
             rests.removeAll { $0.rest.found + Self.lifetime < now }
@@ -45,7 +59,7 @@ final class ListAhead: Sendable {
         }.flatMap { $0.has(limit) ? $0 : nil }
     }
 
-    func keep(_ rest: Rest, for question: Question) {
+    package func keep(_ rest: Rest, for question: Question) {
         rests.withLock { rests in
             rests.removeAll { $0.question == question }
             if rests.count >= Self.capacity { rests.removeFirst() }

@@ -46,13 +46,11 @@ enum PageFiles {
         + "form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
 
     static func add<Context: RequestContext>(to router: Router<Context>) {
-        for method in [HTTPRequest.Method.get, .head] {
-            router.on("/_gimbal/page/:name", method: method) { request, context in
-                guard let file = context.parameters.get("name").flatMap({ parts[$0] }) else {
-                    return refusal(.notFound, "no-route", "there is nothing here")
-                }
-                return answer(request, file)
+        router.get("/_gimbal/page/:name") { request, context in
+            guard let file = context.parameters.get("name").flatMap({ parts[$0] }) else {
+                return refusal(.notFound, "no-route", "there is nothing here")
             }
+            return answer(request, file)
         }
     }
 

@@ -22,7 +22,23 @@ struct AllowedHosts: Sendable {
     }
 
     /// Of one `Host`, with or without a port.
-    func allow(_ host: String) -> Bool {
+    func allow(_ host: String) -> Bool { Self.isPlain(host) || allow(whole: host) }
+
+    /// Whether it is an address of IPv4 or a name without a dot, as nearly all are: seen at a glance.
+    private static func isPlain(_ host: String) -> Bool {
+        var (hasDot, hasLetter) = (false, false)
+        for byte in host.utf8 {
+            switch byte {
+            case UInt8(ascii: "0")...UInt8(ascii: ":"): break
+            case UInt8(ascii: "."): hasDot = true
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "-"): hasLetter = true
+            default: return false
+            }
+        }
+        return !host.isEmpty && !(hasDot && hasLetter)
+    }
+
+    private func allow(whole host: String) -> Bool {
         guard let name = Self.name(of: host) else { return false }
         if name.hasPrefix("[") {
             guard name.hasSuffix("]") else { return false }

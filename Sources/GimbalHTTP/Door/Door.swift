@@ -80,15 +80,19 @@ struct AllowedOrigin: Hashable, Sendable {
     /// In lower case, without a port that the scheme implies.
     let text: String
     private let authority: Substring
-    private let usualPort: String
+    /// Nil for schemes that are no server's: an app's own, for one.
+    private let usualPort: String?
 
-    /// Nil for what is no origin of the web, `null` and `*` among it.
+    /// Nil for what is no origin of a page, `null` and `*` among it.
     init?(_ text: String) {
         var text = text.lowercased()
-        guard let scheme = ["http://", "https://"].first(where: text.hasPrefix) else { return nil }
-        usualPort = scheme == "http://" ? ":80" : ":443"
-        if text.hasSuffix(usualPort), text != scheme + usualPort { text.removeLast(usualPort.count) }
-        let authority = text.dropFirst(scheme.count)
+        guard let scheme = text.prefixMatch(of: /[a-z][a-z0-9+.-]*:\/\//)?.output else { return nil }
+        usualPort = scheme == "http://" ? ":80" : scheme == "https://" ? ":443" : nil
+        let start = scheme.utf8.count
+        if let usualPort, text.hasSuffix(usualPort), text.utf8.count > start + usualPort.utf8.count {
+            text.removeLast(usualPort.count)
+        }
+        let authority = text.dropFirst(start)
         let isPlain = authority.utf8.allSatisfy { byte in
             byte > 0x20 && byte < 0x7f && !"/?#@\\*".utf8.contains(byte)
         }
@@ -99,6 +103,7 @@ struct AllowedOrigin: Hashable, Sendable {
 
     /// Whether the page came from the server that a request names in `Host`.
     func isOf(host: String) -> Bool {
+        guard let usualPort else { return false }
         let host = host.lowercased()
         return host == authority || host == authority + usualPort
     }

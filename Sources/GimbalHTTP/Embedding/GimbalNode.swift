@@ -111,14 +111,11 @@ public final class GimbalNode: Service {
 
     public var status: Status {
         guard let space = assembly.spaces.only else { return Status(isReady: false, position: 0, outbox: 0, fault: nil) }
-        let text = { (fault: NodeFault) in "\(fault.code): \(fault.detail)" }
-        guard case .node(let node) = space.held else {
-            let refusal: NodeFault? = if case .none(let fault) = space.held { fault } else { nil }
-            return Status(isReady: false, position: 0, outbox: 0, fault: (space.fault ?? refusal).map(text))
-        }
-        return Status(
-            isReady: node.isReady, position: node.cursor.position, outbox: node.outboxCount,
-            fault: (space.fault ?? node.fault).map(text))
+        let standing = space.standing
+        var status = Status(
+            isReady: standing.isReady, position: 0, outbox: 0, fault: standing.fault.map { "\($0.code): \($0.detail)" })
+        if case .node(let node) = space.held { (status.position, status.outbox) = (node.cursor.position, node.outboxCount) }
+        return status
     }
 
     /// Returns when the first copy of the space is here: at once for a folder that holds one.

@@ -31,8 +31,10 @@ final class LocalTransport: Transport {
             return request.method == .delete
                 ? TransportAnswer(try await keys.deleteAll(pattern)) : try await list(pattern, request)
         } catch {
+            let stored = error as? StoreError
             throw Task.isCancelled
-                ? .cancelled : .refused(code: (error as? StoreError)?.code ?? "failed", status: 500, message: "\(error)")
+                ? .cancelled
+                : .refused(code: stored?.code ?? "failed", status: stored?.statusCode ?? 500, message: "\(error)")
         }
     }
 

@@ -7,11 +7,20 @@ enum Compression {
 
     static func handler() -> HTTPResponseCompressor {
         HTTPResponseCompressor { head, _ in
-            let type = head.headers.first(name: "content-type") ?? ""
-            guard types.contains(where: type.hasPrefix) else { return .doNotCompress }
+            guard applies(to: head) else { return .doNotCompress }
             head.headers.add(name: "Vary", value: "Accept-Encoding")
             return .compressIfPossible
         }
+    }
+
+    /// Whether an answer is compressed for those who take it so.
+    static func applies(to head: HTTPResponseHead) -> Bool {
+        let type = head.headers.first(name: "content-type") ?? ""
+        return types.contains(where: type.hasPrefix)
+    }
+
+    static func takesGzip(_ head: HTTPRequestHead) -> Bool {
+        head.headers[canonicalForm: "accept-encoding"].contains { $0.hasPrefix("gzip") }
     }
 
     /// The request with one encoding to choose from, and none where the answer has no body.

@@ -14,6 +14,7 @@ extension LeanHandler {
     /// How long a client that was refused may go on sending what nobody reads, so that it sees the answer and not a reset.
     private static let lingering = TimeAmount.seconds(2)
     private static let patienceWhenFull = TimeAmount.seconds(5)
+    private static let patienceWhenStopping = TimeAmount.seconds(1)
 
     func handlerAdded(context: ChannelHandlerContext) {
         meter.opened()
@@ -40,7 +41,7 @@ extension LeanHandler {
     // MARK: The client has ended its side
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        if event is ChannelShouldQuiesceEvent { return quiesce(context, event) }
+        if event is ChannelShouldQuiesceEvent { return quiesce(context) }
         guard case .inputClosed? = event as? ChannelEvent else { return context.fireUserInboundEventTriggered(event) }
         switch state {
         case .forwarding(isRequestEnded: false, _), .upgrading: return context.fireUserInboundEventTriggered(event)
@@ -93,8 +94,12 @@ extension LeanHandler {
     /// Answers, reads no more and ends the connection.
     func refuse(_ answer: KeyAnswer, _ context: ChannelHandlerContext) {
         // Counted also where nobody could tell what was asked for.
-        if request == nil { request = RequestMeter.Request(.other, .RAW(value: ""), started: .now()) }
-        write(answer, isKeptAlive: false, isHead: false, isRefusal: true, context)
+        if request == nil {
+            request = RequestMeter.Request(.other, .RAW(value: ""), started: .now())
+            form = AnswerForm()
+        }
+        form.isKeptAlive = false
+        write(answer, isRefusal: true, context)
     }
 
     /// Closes the connection when everything that was written is out.
@@ -117,20 +122,27 @@ extension LeanHandler {
     // MARK: The server stops
 
     /// What is under way gets its answer, for as long as a shutdown may take: a client that neither sends nor takes does not
-    /// keep the server from stopping.
-    private func quiesce(_ context: ChannelHandlerContext, _ event: Any) {
+    /// keep the server from stopping. Hummingbird is not told: it would end a connection before the answer is out.
+    private func quiesce(_ context: ChannelHandlerContext) {
         guard !isQuiescing else { return }
         isQuiescing = true
         let channel = context.channel
         context.eventLoop.scheduleTask(in: rules.shutdown) { channel.close(promise: nil) }
+        let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
+        context.eventLoop.scheduleTask(in: min(rules.shutdown, Self.patienceWhenStopping)) {
+            if bound.value.isAwaitingBody { channel.close(promise: nil) }
+        }
+        guard isIdle else { return }
+        state = .closing
+        held.removeAll()
+        close(context)
+    }
+
+    /// Whether a request is here in part, and nothing was said about it.
+    private var isAwaitingBody: Bool {
         switch state {
-        case .idle:
-            state = .closing
-            held.removeAll()
-            close(context)
-        // Hummingbird ends the connection when its answer is out.
-        case .forwarding: context.fireUserInboundEventTriggered(event)
-        case .collecting, .answering, .upgrading, .closing: break
+        case .collecting, .forwarding(isRequestEnded: false, isAnswered: false), .upgrading: true
+        default: false
         }
     }
 

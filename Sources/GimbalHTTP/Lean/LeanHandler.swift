@@ -15,9 +15,9 @@ final class LeanHandler: ChannelDuplexHandler, RemovableChannelHandler {
     enum State {
         case idle
         /// The body of a request that is answered here is coming.
-        case collecting(HTTPRequestHead, KeyRequest)
+        case collecting(KeyRequest)
         /// Its answer is being made.
-        case answering(isKeptAlive: Bool)
+        case answering
         /// Hummingbird has the request.
         case forwarding(isRequestEnded: Bool, isAnswered: Bool)
         /// The connection leaves HTTP when this request has ended.
@@ -31,14 +31,18 @@ final class LeanHandler: ChannelDuplexHandler, RemovableChannelHandler {
 
     private let keys: KeyService
     private let upgrade: WebSocketUpgrade
-    let rules: ConnectionRules
     let http: HTTPHandlers
     let meter: RequestMeter
+    let rules: ConnectionRules
     var state = State.idle
     var held = CircularBuffer<HTTPServerRequestPart>()
     let watch: ConnectionWatch
     /// The request whose turn it is.
     var request: RequestMeter.Request?
+    /// What its answer has to look like.
+    var form = AnswerForm()
+    /// Counts bodies that come in chunks; nil until there was one.
+    private var chunks: ChunkOverhead?
     /// What has to be told once all answers before it are out.
     var inputEnd = InputEnd.none
     private var isReadHeld = false
@@ -61,9 +65,9 @@ final class LeanHandler: ChannelDuplexHandler, RemovableChannelHandler {
         keys: KeyService, hub: SubscriptionHub, http: HTTPHandlers, meter: RequestMeter, watch: ConnectionWatch,
         rules: ConnectionRules
     ) {
-        self.keys = keys
         self.rules = rules
         body = BodyBudget.Share(of: rules.bodies)
+        self.keys = keys
         self.http = http
         self.meter = meter
         self.watch = watch
@@ -73,10 +77,27 @@ final class LeanHandler: ChannelDuplexHandler, RemovableChannelHandler {
     // MARK: Inbound
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        held.append(unwrapInboundIn(data))
+        let part = unwrapInboundIn(data)
+        count(part, context)
+        held.append(part)
         isInRead = true
         watch.hasReadPart = true
         drain(context)
+    }
+
+    private func count(_ part: HTTPServerRequestPart, _ context: ChannelHandlerContext) {
+        switch part {
+        case .head(let head):
+            guard head.headers.contains(name: "transfer-encoding") else { return }
+            if chunks == nil {
+                let chunks = ChunkOverhead()
+                try? context.pipeline.syncOperations.addHandler(chunks, position: .before(http.decoder))
+                self.chunks = chunks
+            }
+            chunks?.begin()
+        case .body(let bytes): chunks?.take(bytes.readableBytes)
+        case .end: chunks?.end()
+        }
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
@@ -133,7 +154,7 @@ final class LeanHandler: ChannelDuplexHandler, RemovableChannelHandler {
         switch (state, part) {
         case (.closing, _): break
         case (.idle, .head(let head)): begin(head, context)
-        case (.collecting(let head, var request), .body(let bytes)):
+        case (.collecting(var request), .body(let bytes)):
             if let refusal = refusal(of: (request.body?.readableBytes ?? 0) + bytes.readableBytes, request) {
                 return refuse(refusal, context)
             }
@@ -141,8 +162,8 @@ final class LeanHandler: ChannelDuplexHandler, RemovableChannelHandler {
             state = .closing
             var bytes = bytes
             if request.body == nil { request.body = bytes } else { request.body?.writeBuffer(&bytes) }
-            state = .collecting(head, request)
-        case (.collecting(let head, let request), .end): submit(request, head, context)
+            state = .collecting(request)
+        case (.collecting(let request), .end): submit(request, context)
         case (.upgrading(let head, let purpose, let headers), .end):
             state = .closing
             let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
@@ -161,7 +182,10 @@ final class LeanHandler: ChannelDuplexHandler, RemovableChannelHandler {
 
     private func forward(_ part: HTTPServerRequestPart, _ context: ChannelHandlerContext) {
         hasForwarded = true
-        if case .body = part { watch.mark = .now() }
+        if case .body = part {
+            watch.mark = .now()
+            form.isBodyHeldBack = false
+        }
         context.fireChannelRead(wrapInboundOut(part))
     }
 
@@ -169,38 +193,57 @@ final class LeanHandler: ChannelDuplexHandler, RemovableChannelHandler {
         let now = NIODeadline.now()
         watch.begin(now)
         request = RequestMeter.Request(.key, head.method, started: now)
-        bodyLimit = nil
-        guard mayEnter(head, context) else { return }
-        if head.headers.contains(name: "upgrade") { return beginUpgrade(head, context) }
+        (bodyLimit, grantedOrigin) = (nil, nil)
+        form = AnswerForm(head)
+        var head = head
+        // Every answer to a request, and every check of one, comes behind this.
+        if let refusal = RequestReading.refusal(of: &head) ?? refusalAtDoor(head) { return refuse(refusal, context) }
+        if head.headers.contains(name: "upgrade") { beginUpgrade(head, context) } else { route(head, context) }
+    }
+
+    private func route(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
+        let length = head.headers.first(name: "content-length").flatMap { Int($0) } ?? 0
         guard let request = LeanRequest.keyRequest(head) else {
-            state = .forwarding(isRequestEnded: false, isAnswered: false)
-            request?.route = RequestMeter.Route(head.uri)
-            return forward(.head(Compression.request(head)), context)
+            let isOwn = head.uri.utf8.dropFirst().first == UInt8(ascii: "_")
+            guard isOwn || length <= KeyService.maximumBodyBytes else {
+                return refuse(KeyService.tooLarge(KeyService.maximumBodyBytes), context)
+            }
+            return forward(head, context)
         }
-        if let length = head.headers.first(name: "content-length").flatMap({ Int($0) }), length > KeyService.smallBodyBytes {
+        if length > KeyService.smallBodyBytes {
             let limit = keys.bodyLimit(request.target)
             guard length <= limit else { return refuse(KeyService.tooLarge(limit), context) }
         }
-        state = .collecting(head, request)
-        if head.headers.first(name: "expect")?.lowercased() == "100-continue" {
-            context.writeAndFlush(
-                wrapOutboundOut(.head(HTTPResponseHead(version: head.version, status: .continue))), promise: nil)
+        state = .collecting(request)
+        if form.isBodyHeldBack { askForBody(context) }
+    }
+
+    /// Why the door does not let a request in; nil for one that it does.
+    private func refusalAtDoor(_ head: HTTPRequestHead) -> KeyAnswer? {
+        switch rules.door?.judge(head) {
+        case nil, .open: return nil
+        case .granted(let origin):
+            grantedOrigin = origin
+            return nil
+        case .refused(let refusal):
+            request?.route = RequestMeter.Route(head.uri)
+            return refusal.answer
         }
     }
 
-    /// Whether the door lets a request in; one that it does not is answered.
-    private func mayEnter(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) -> Bool {
-        grantedOrigin = nil
-        switch rules.door?.judge(head) {
-        case nil, .open: return true
-        case .granted(let origin):
-            grantedOrigin = origin
-            return true
-        case .refused(let refusal):
-            request?.route = RequestMeter.Route(head.uri)
-            write(refusal.answer, isKeptAlive: false, isHead: head.method == .HEAD, isRefusal: true, context)
-            return false
-        }
+    private func forward(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
+        state = .forwarding(isRequestEnded: false, isAnswered: false)
+        request?.route = RequestMeter.Route(head.uri)
+        var head = Compression.request(head)
+        // Hummingbird looks for just this.
+        if !form.isKeptAlive { head.headers.replaceOrAdd(name: "connection", value: "close") }
+        forward(.head(head), context)
+    }
+
+    private func askForBody(_ context: ChannelHandlerContext) {
+        form.isBodyHeldBack = false
+        context.writeAndFlush(
+            wrapOutboundOut(.head(HTTPResponseHead(version: .http1_1, status: .continue))), promise: nil)
     }
 
     private func beginUpgrade(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
@@ -209,13 +252,15 @@ final class LeanHandler: ChannelDuplexHandler, RemovableChannelHandler {
             state = .upgrading(head, purpose, headers)
             request?.route = .subscription
             finished(status: 101)
-        case .refuse(let answer): write(answer, isKeptAlive: false, isHead: false, context)
+        case .refuse(let answer):
+            form.isKeptAlive = false
+            write(answer, context)
         case .ignore:
             // The decoder reads nothing behind a request that offers another protocol, so this one is the last.
+            form.isKeptAlive = false
             var head = head
             head.headers.remove(name: "upgrade")
-            head.headers.replaceOrAdd(name: "connection", value: "close")
-            begin(head, context)
+            route(head, context)
         }
     }
 
@@ -229,20 +274,19 @@ final class LeanHandler: ChannelDuplexHandler, RemovableChannelHandler {
         return body.grow(to: size) ? nil : BodyBudget.usedUp
     }
 
-    private func submit(_ request: KeyRequest, _ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
-        let isHead = head.method == .HEAD
-        state = .answering(isKeptAlive: head.isKeepAlive)
+    private func submit(_ request: KeyRequest, _ context: ChannelHandlerContext) {
+        state = .answering
         body.release()
         let loop = context.eventLoop
         let bound = NIOLoopBound((self, context), eventLoop: loop)
         keys.answer(request, timers: loop) { answer in
             if loop.inEventLoop {
                 let (handler, context) = bound.value
-                handler.finish(answer, isHead: isHead, context)
+                handler.finish(answer, context)
             } else {
                 loop.execute {
                     let (handler, context) = bound.value
-                    handler.finish(answer, isHead: isHead, context)
+                    handler.finish(answer, context)
                     handler.drain(context)
                 }
             }
@@ -251,22 +295,20 @@ final class LeanHandler: ChannelDuplexHandler, RemovableChannelHandler {
 
     // MARK: Outbound
 
-    private func finish(_ answer: KeyAnswer, isHead: Bool, _ context: ChannelHandlerContext) {
+    private func finish(_ answer: KeyAnswer, _ context: ChannelHandlerContext) {
         // The client may have gone away meanwhile.
-        guard case .answering(let isKeptAlive) = state else { return }
-        write(answer, isKeptAlive: isKeptAlive, isHead: isHead, context)
+        guard case .answering = state else { return }
+        write(answer, context)
     }
 
-    func write(
-        _ answer: KeyAnswer, isKeptAlive: Bool, isHead: Bool, isRefusal: Bool = false, _ context: ChannelHandlerContext
-    ) {
-        let isKeptAlive = isKeptAlive && !isLastAnswer
+    func write(_ answer: KeyAnswer, isRefusal: Bool = false, _ context: ChannelHandlerContext) {
+        form.isKeptAlive = form.isKeptAlive && !isLastAnswer
         finished(status: answer.status)
         let body = answer.body
-        let head = LeanResponse.head(answer, body: body, isKeptAlive: isKeptAlive, grantedOrigin: grantedOrigin)
+        let head = LeanResponse.head(answer, body: body, form, grantedOrigin: grantedOrigin)
         context.write(wrapOutboundOut(.head(head)), promise: nil)
-        if let body, !isHead { context.write(wrapOutboundOut(.body(.byteBuffer(body))), promise: nil) }
-        if isKeptAlive {
+        if let body, !form.isHead { context.write(wrapOutboundOut(.body(.byteBuffer(body))), promise: nil) }
+        if form.isKeptAlive {
             state = .idle
             context.write(wrapOutboundOut(.end(nil)), promise: nil)
             if isInRead { needsFlush = true } else { context.flush() }
@@ -287,28 +329,48 @@ final class LeanHandler: ChannelDuplexHandler, RemovableChannelHandler {
         body.release()
     }
 
-    /// What Hummingbird answers passes by; its end gives the next request its turn.
+    /// What Hummingbird answers passes by, in the form that its request asks for; its end gives the next request its turn.
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
-        let part = unwrapOutboundIn(data)
-        if case .head(var head) = part, let grantedOrigin {
-            CrossOrigin.grant(grantedOrigin, &head.headers)
-            context.write(wrapOutboundOut(.head(head)), promise: promise)
-        } else {
+        guard case .forwarding(let isRequestEnded, _) = state else { return context.write(data, promise: promise) }
+        switch unwrapOutboundIn(data) {
+        case .head(var head):
+            request?.status = Int(head.status.code)
+            if let grantedOrigin { CrossOrigin.grant(grantedOrigin, &head.headers) }
+            // A body that was never asked for may come or not: nothing that follows could be told from it.
+            if isQuiescing || form.isBodyHeldBack && !isRequestEnded { form.isKeptAlive = false }
+            context.write(wrapOutboundOut(.head(form.shape(head))), promise: promise)
+        case .body:
+            if form.isHead { promise?.succeed() } else { context.write(data, promise: promise) }
+        case .end:
             context.write(data, promise: promise)
+            finished(status: request?.status ?? 0)
+            finishForwarding(isRequestEnded: isRequestEnded, context)
         }
-        if case .head(let head) = part, head.status.code >= 200 { request?.status = Int(head.status.code) }
-        guard case .end = part, case .forwarding(let isRequestEnded, _) = state else { return }
-        finished(status: request?.status ?? 0)
-        if isRequestEnded {
-            state = .idle
-            // The end has to be out of this call before the next answer is written.
-            let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
-            context.eventLoop.execute {
-                let (handler, context) = bound.value
-                handler.drain(context)
-            }
-        } else {
+    }
+
+    private func finishForwarding(isRequestEnded: Bool, _ context: ChannelHandlerContext) {
+        guard form.isKeptAlive, !isQuiescing else {
+            state = .closing
+            held.removeAll()
+            return close(context, isLingering: !isRequestEnded)
+        }
+        guard isRequestEnded else {
             state = .forwarding(isRequestEnded: false, isAnswered: true)
+            return
         }
+        state = .idle
+        // The end has to be out of this call before the next answer is written.
+        let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+        context.eventLoop.execute {
+            let (handler, context) = bound.value
+            handler.drain(context)
+        }
+    }
+
+    func triggerUserOutboundEvent(context: ChannelHandlerContext, event: Any, promise: EventLoopPromise<Void>?) {
+        guard event is HeldBackBody.IsWanted else { return context.triggerUserOutboundEvent(event, promise: promise) }
+        promise?.succeed()
+        guard case .forwarding(isRequestEnded: false, isAnswered: false) = state, form.isBodyHeldBack else { return }
+        askForBody(context)
     }
 }

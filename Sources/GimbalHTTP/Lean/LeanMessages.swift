@@ -14,6 +14,9 @@ enum LeanRequest {
         case .DELETE: method = .delete
         default: return nil
         }
+        // Whatever it is for: no route and no key has such a path, and a key's answer says so.
+        let path = head.uri.utf8.prefix { $0 != UInt8(ascii: "?") }
+        if TargetSpelling.isOdd(path) { return KeyRequest(method: method, target: Array(path.dropFirst())) }
         var uri = head.uri.utf8[...]
         guard uri.popFirst() == UInt8(ascii: "/"), let first = uri.first, first != UInt8(ascii: "_") else { return nil }
         let target = Array(uri)
@@ -21,7 +24,7 @@ enum LeanRequest {
         if target.count == 7, target.elementsEqual("metrics".utf8) { return nil }
         for (index, byte) in target.enumerated() {
             switch byte {
-            case UInt8(ascii: "?"), UInt8(ascii: "#"): return nil
+            case UInt8(ascii: "?"): return nil
             case UInt8(ascii: "*"):
                 // A push: the only pattern that is a single key's matter.
                 guard method == .post, index == target.count - 1, index > 0, target[index - 1] == UInt8(ascii: "/") else {
@@ -31,7 +34,9 @@ enum LeanRequest {
             }
         }
         let preference = head.headers.first(name: "gimbal-read").map { ReadPreference(rawValue: $0.lowercased()) ?? .fresh }
-        return KeyRequest(method: method, target: target, preference: preference ?? .fresh)
+        var request = KeyRequest(method: method, target: target, preference: preference ?? .fresh)
+        if method == .patch { request.patchRule = PatchType.rule(head.headers.first(name: "content-type")) }
+        return request
     }
 }
 
@@ -71,7 +76,9 @@ enum LeanResponse {
         return bytes
     }
 
-    static func head(_ answer: KeyAnswer, body: ByteBuffer?, isKeptAlive: Bool, grantedOrigin: String?) -> HTTPResponseHead {
+    static func head(
+        _ answer: KeyAnswer, body: ByteBuffer?, _ form: AnswerForm, grantedOrigin: String?
+    ) -> HTTPResponseHead {
         var headers = HTTPHeaders()
         headers.reserveCapacity(5)
         if let body {
@@ -82,8 +89,16 @@ enum LeanResponse {
         }
         if let freshness = answer.freshness { headers.add(name: "Gimbal-Freshness", value: freshness.rawValue) }
         if let code = answer.errorCode { headers.add(name: "Gimbal-Error", value: code) }
+        if answer.status == 415 { headers.add(name: "Accept-Patch", value: PatchType.accepted) }
         if let grantedOrigin { CrossOrigin.grant(grantedOrigin, &headers) }
-        if !isKeptAlive { headers.add(name: "Connection", value: "close") }
-        return HTTPResponseHead(version: .http1_1, status: HTTPResponseStatus(statusCode: answer.status), headers: headers)
+        if answer.status == 426 {
+            // What to ask for instead (RFC 6455 §4.2.2, RFC 9110 §15.5.22).
+            headers.add(name: "Upgrade", value: "websocket")
+            headers.add(name: "Sec-WebSocket-Version", value: "13")
+            headers.add(name: "Connection", value: "upgrade, close")
+        } else if let connection = form.connection {
+            headers.add(name: "Connection", value: connection)
+        }
+        return HTTPResponseHead(version: form.version, status: HTTPResponseStatus(statusCode: answer.status), headers: headers)
     }
 }

@@ -21,6 +21,8 @@ struct RequestScanner {
     private var preference = ReadPreference.fresh
     private var hasHost = false
     private var namedHost: Range<Int>?
+    /// Whether a patch can be of another kind than ooo's.
+    private var hasPatchType = false
 
     /// Nil for whatever else the bytes are, a request that is not whole yet among them.
     static func scan(_ buffer: ByteBuffer) -> Found? {
@@ -30,7 +32,7 @@ struct RequestScanner {
             scanner.skip("HTTP/1.1\r\n", in: span), scanner.headers(span)
         else { return nil }
         let takesBody = method == .post || method == .patch
-        guard takesBody == (scanner.contentLength != nil) else { return nil }
+        guard takesBody == (scanner.contentLength != nil), method != .patch || !scanner.hasPatchType else { return nil }
         let bodyLength = scanner.contentLength ?? 0
         guard bodyLength <= span.count - scanner.offset else { return nil }
         guard !Self.isEqual(span, target, "metrics") else { return nil }
@@ -54,9 +56,10 @@ struct RequestScanner {
     /// The path without the slash before it, up to the space behind it: characters of paths alone, and `/*` at the end of a push.
     private mutating func target(_ bytes: Span<UInt8>, isPost: Bool) -> Range<Int>? {
         let start = offset
-        guard start < bytes.count, bytes[start] != UInt8(ascii: "_") else { return nil }
+        guard start < bytes.count, bytes[start] != UInt8(ascii: "_"), bytes[start] != UInt8(ascii: "/") else { return nil }
         while offset < bytes.count {
             switch bytes[offset] {
+            case UInt8(ascii: "/") where bytes[offset - 1] == UInt8(ascii: "/"): return nil
             case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
                 UInt8(ascii: "-")...UInt8(ascii: "9"), UInt8(ascii: "_"):
                 offset += 1
@@ -97,7 +100,7 @@ struct RequestScanner {
         case 4 where isNamed("host"):
             defer { hasHost = true }
             if !Self.isPlainHost(bytes, value) { namedHost = value }
-            return !hasHost
+            return !hasHost && Self.isHost(bytes, value)
         case 6: return isNamed("accept")
         case 10 where isNamed("connection"): return Self.isEqual(bytes, value, "keep-alive")
         case 10: return isNamed("user-agent")
@@ -106,7 +109,9 @@ struct RequestScanner {
             let text = String(decoding: value.map { bytes[$0] | 0x20 }, as: UTF8.self)
             preference = ReadPreference(rawValue: text) ?? .fresh
             return true
-        case 12: return isNamed("content-type")
+        case 12 where isNamed("content-type"):
+            hasPatchType = hasPatchType || !Self.isEqual(bytes, value, "application/json")
+            return true
         case 14 where isNamed("content-length"): return takeLength(value, bytes)
         // Answers on single keys are never compressed, and say nothing in a language.
         case 15: return isNamed("accept-encoding") || isNamed("accept-language")
@@ -152,6 +157,12 @@ struct RequestScanner {
         for index in 0..<expected.utf8CodeUnitCount where bytes[offset + index] != expected.utf8Start[index] { return false }
         offset = end
         return true
+    }
+
+    private static func isHost(_ bytes: Span<UInt8>, _ range: Range<Int>) -> Bool {
+        var syntax = HostSyntax()
+        for index in range where !syntax.take(bytes[index]) { return false }
+        return syntax.isWhole
     }
 
     /// Whether letters are the same in any case; `expected` is in lower case and has letters and hyphens alone.

@@ -13,12 +13,10 @@ struct MetricsRoutes: Sendable {
     let maxConnections: Int
 
     func add<Context: RequestContext>(to router: Router<Context>) {
-        for method in [HTTPRequest.Method.get, .head] {
-            router.on("/metrics", method: method) { _, _ in
-                Response(
-                    status: .ok, headers: [.contentType: MetricsPage.contentType],
-                    body: ResponseBody(byteBuffer: ByteBuffer(string: page.text)))
-            }
+        router.get("/metrics") { _, _ in
+            Response(
+                status: .ok, headers: [.contentType: MetricsPage.contentType],
+                body: ResponseBody(byteBuffer: ByteBuffer(string: page.text)))
         }
         for method in [HTTPRequest.Method.post, .patch, .delete] {
             router.on("/metrics", method: method) { _, _ in

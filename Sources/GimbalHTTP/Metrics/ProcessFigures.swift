@@ -15,10 +15,22 @@ enum ProcessFigures {
         if getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 {
             page.set(.fileLimit, [:], Double(limit.rlim_cur))
         }
-        page.set(.started, [:], started)
+        if let started { page.set(.started, [:], started) }
     }
 
-    private static let started = Date().timeIntervalSince1970
+    /// Unix seconds: when the machine started, and the process after that (proc(5), `stat`).
+    private static let started: Double? = {
+        guard let statistics = try? String(contentsOfFile: "/proc/stat", encoding: .utf8),
+            let machine = statistics.split(separator: "\n").first(where: { $0.hasPrefix("btime ") }),
+            let machineStart = machine.split(separator: " ").last.flatMap({ Double($0) }),
+            // The second field is the program's name in brackets, with whatever it holds; the 22nd is the start.
+            let process = try? String(contentsOfFile: "/proc/self/stat", encoding: .utf8),
+            let end = process.lastIndex(of: ")")
+        else { return nil }
+        let fields = process[end...].dropFirst().split(separator: " ")
+        guard fields.count > 19, let ticks = Double(fields[19]) else { return nil }
+        return machineStart + ticks / Double(sysconf(Int32(_SC_CLK_TCK)))
+    }()
 
     private static func seconds(_ time: timeval) -> Double { Double(time.tv_sec) + Double(time.tv_usec) / 1e6 }
 

@@ -51,7 +51,7 @@ final class RequestMeter: Sendable {
     }
 
     private static let methods = ["GET", "HEAD", "POST", "PATCH", "DELETE", "other"]
-    private static let statuses = [200, 204, 400, 401, 403, 404, 405, 408, 409, 410, 413, 421, 500, 503, 507, 101, 426, 0]
+    private static let statuses = [200, 204, 400, 401, 403, 404, 405, 408, 409, 410, 413, 421, 500, 501, 503, 507, 101, 426, 0]
 
     private struct Place: Hashable {
         var route: Route

@@ -9,22 +9,24 @@ struct SpaceFigures {
     let name: String
 
     func write(_ served: ServedSpace, to page: inout MetricsPage) {
+        let standing = served.standing
+        let label = served.id?.label ?? name
+        page.set(.ready, ["space": label], standing.isReady ? 1 : 0)
+        if let fault = standing.fault { page.set(.fault, ["space": label, "code": fault.code], 1) }
         switch served.state {
         case .led(let pivot, let routes):
             write(pivot, nodes: routes.health.entries(of: name, logEnd: pivot.place.position), to: &page)
         case .followed(let session): if let node = session.node { write(node, to: &page) }
         case .local(let local):
-            describe(local.space, role: "local", local.author, isReady: true, to: &page)
+            describe(local.space, role: "local", local.author, to: &page)
             write(local.statistics, ["space": local.space.label], to: &page)
         case .unavailable: break
         }
-        let fault = if case .node(let node) = served.held { served.fault ?? node.fault } else { served.fault }
-        if let fault { page.set(.fault, ["space": served.id?.label ?? name, "code": fault.code], 1) }
     }
 
     private func write(_ pivot: PivotSpace, nodes: [PivotHealth.Entry], to page: inout MetricsPage) {
         let labels: MetricLabels = ["space": pivot.space.label]
-        describe(pivot.space, role: "pivot", pivot.author, isReady: true, to: &page)
+        describe(pivot.space, role: "pivot", pivot.author, to: &page)
         let kept = pivot.retentionStatus
         writeLog(labels, end: pivot.place.position, kept.horizon, bytes: kept.bytes, proofs: kept.retained, to: &page)
         page.set(.snapshotReaders, labels, Double(kept.snapshotReaders))
@@ -42,12 +44,13 @@ struct SpaceFigures {
 
     private func write(_ node: NodeSpace, to page: inout MetricsPage) {
         let labels: MetricLabels = ["space": node.space.label]
-        describe(node.space, role: "node", node.author, isReady: node.isReady, to: &page)
+        describe(node.space, role: "node", node.author, to: &page)
         let kept = node.retentionStatus
         writeLog(labels, end: node.cursor.position, kept.horizon, bytes: kept.bytes, proofs: kept.retained, to: &page)
         page.set(.members, labels, Double(node.records.members.count))
         if let count = node.siblingCount { page.set(.siblings, labels, Double(count)) }
         page.set(.outbox, labels, Double(node.outboxCount))
+        // What the storage cannot say now is left out; its fault is among the figures.
         let oldest = (try? node.oldestPending()) ?? nil
         let age = oldest.map { Date().timeIntervalSince1970 - Double($0.milliseconds) / 1000 } ?? 0
         page.set(.outboxAge, labels, max(0, age))
@@ -67,10 +70,9 @@ struct SpaceFigures {
     }
 
     private func describe(
-        _ space: SpaceID, role: String, _ author: AuthorID, isReady: Bool, to page: inout MetricsPage
+        _ space: SpaceID, role: String, _ author: AuthorID, to page: inout MetricsPage
     ) {
         page.set(.space, ["space": space.label, "id": space.hex, "name": name, "role": role, "author": author.hex], 1)
-        page.set(.ready, ["space": space.label], isReady ? 1 : 0)
     }
 
     /// RocksDB's own, by its own names; what it has for each family of columns with that as a label.

@@ -1,10 +1,10 @@
 import CoreMetrics
 import GimbalCRDT
 import GimbalReplication
+import GimbalStorage
 import GimbalStore
 import GimbalWire
 import Logging
-import Synchronization
 
 /// Makes metrics and log lines of what a space's writer does.
 final class SpaceObserver: SpaceWatcher {
@@ -12,9 +12,6 @@ final class SpaceObserver: SpaceWatcher {
     private let logger: Logger
     private let steps: CoreMetrics.Timer
     private let storage: CoreMetrics.Timer
-    /// Why the last commit failed; nil after one that did not.
-    private let trouble = Mutex<String?>(nil)
-    private let hasTrouble = Atomic<Bool>(false)
 
     init(_ space: SpaceID, _ logger: Logger) {
         self.space = space
@@ -29,28 +26,30 @@ final class SpaceObserver: SpaceWatcher {
     func committed(step: UInt64, storage nanoseconds: UInt64) {
         steps.recordNanoseconds(Int64(clamping: step))
         storage.recordNanoseconds(Int64(clamping: nanoseconds))
-        guard hasTrouble.load(ordering: .relaxed) else { return }
-        hasTrouble.store(false, ordering: .relaxed)
-        trouble.withLock { $0 = nil }
-        logger.notice("writes are stored again", metadata: metadata)
     }
 
-    /// Once for each kind of trouble, however many writes it refuses.
-    func commitFailed(_ reason: String, isDiskFull: Bool) {
+    func commitFailed(_ reason: String) {
         Counter(
             label: MetricName.commitFailures.rawValue, dimensions: [("space", space.label), ("reason", reason)],
             factory: ServerMetrics.registry
         ).increment()
-        let isNews = trouble.withLock { known in
-            defer { known = reason }
-            return known != reason
-        }
-        hasTrouble.store(true, ordering: .relaxed)
-        guard isNews else { return }
+    }
+
+    func storageFailed(_ error: StorageError) {
+        let isFull = if case .full = error { true } else { false }
         logger.error(
-            isDiskFull
-                ? "the disk is full: writes are refused, reads go on" : "the storage failed: writes are refused, reads go on",
-            metadata: metadata.merging(["code": "\(reason)"]) { $1 })
+            isFull ? "the disk is full: writes are refused, reads go on" : "the storage failed: writes are refused, reads go on",
+            metadata: describing(error))
+    }
+
+    func storageWorks() { logger.notice("writes are stored again", metadata: metadata) }
+
+    func storageDamaged(_ error: StorageError) {
+        logger.error("stored data is damaged: what cannot be read is not served", metadata: describing(error))
+    }
+
+    private func describing(_ error: StorageError) -> Logger.Metadata {
+        metadata.merging(["code": "\(error.code)", "detail": "\(error)"]) { $1 }
     }
 
     func refused(_ letters: [DeadLetter]) {

@@ -30,6 +30,8 @@ const tile = (label, value, { note, kind = "", title } = {}) =>
   h("div", { class: "tile", title }, h("dt", {}, label), h("dd", { class: kind }, value), note && h("p", { class: "quiet" }, note));
 const fact = (label, value) => value !== null && value !== undefined && h("div", {}, h("dt", {}, label), h("dd", {}, value));
 const behind = (entries) => (entries ? `${format.count(entries)} behind` : "up to date");
+/** Of one that is away nobody knows what it wrote meanwhile: only how far it was when it was last heard. */
+const lastAt = (position, entries) => `${entries ? `${behind(entries)}, ` : ""}last seen at position ${format.count(position)}`;
 const clock = (ms) => (ms === null || ms === undefined ? "unknown" : format.offset(ms));
 const clockKind = (ms) => (Math.abs(ms ?? 0) > clockLimitMs ? "warn" : "");
 
@@ -83,7 +85,7 @@ function nodeCard(node, name) {
     h(
       "dl",
       { class: "facts" },
-      h("div", {}, h("dt", {}, "Lag"), h("dd", { class: node.lag ? "warn" : "" }, behind(node.lag))),
+      h("div", {}, h("dt", {}, "Lag"), h("dd", { class: node.lag || !node.following ? "warn" : "" }, node.following ? behind(node.lag) : lastAt(node.position, node.lag))),
       h("div", {}, h("dt", {}, "Clock"), h("dd", { class: clockKind(node.clockSkewMilliseconds) }, clock(node.clockSkewMilliseconds))),
       fact("Last seen", format.passed(node.silentSeconds * 1000)),
       fact("Key", copyable(node.author, format.short(node.author))),
@@ -111,6 +113,7 @@ function followedView(status) {
   const lag = status.pivotPosition === undefined || status.position === undefined ? null : Math.max(0, status.pivotPosition - status.position);
   const skew = status.pivotClockOffsetMilliseconds;
   const [kind, state] = pivotState(status);
+  const standing = lag === null ? "unknown" : kind === "ok" ? behind(lag) : lastAt(status.pivotPosition, lag);
   return h(
     "ul",
     { class: "cards" },
@@ -121,7 +124,7 @@ function followedView(status) {
       h(
         "dl",
         { class: "facts" },
-        h("div", {}, h("dt", {}, "Lag"), h("dd", { class: lag ? "warn" : "" }, lag === null ? "unknown" : behind(lag))),
+        h("div", {}, h("dt", {}, "Lag"), h("dd", { class: lag || kind !== "ok" ? "warn" : "" }, standing)),
         h("div", {}, h("dt", {}, "Clock here"), h("dd", { class: clockKind(skew) }, clock(skew === undefined ? null : -skew))),
         fact("Last answer", status.pivotSilentSeconds === undefined ? "none yet" : format.passed(status.pivotSilentSeconds * 1000)),
       ),
@@ -144,7 +147,9 @@ function nodesHead(spaces, nodes) {
   }
   const away = nodes.filter((node) => !node.healthy).length;
   const late = nodes.filter((node) => node.lag).length;
-  const note = nodes.length ? `${away ? `${format.count(away)} away` : "all there"}, ${late ? `${format.count(late)} behind` : "all up to date"}` : "No node has called since this server started.";
+  const following = nodes.filter((node) => node.following).length;
+  const rest = late ? `${format.count(late)} behind` : following === nodes.length ? "all up to date" : following ? "all that follow up to date" : "";
+  const note = nodes.length ? [away ? `${format.count(away)} away` : "all there", rest].filter(Boolean).join(", ") : "No node has called since this server started.";
   return h("header", { class: "page-head" }, h("h1", {}, nodes.length ? format.counted(nodes.length, "node") : "Nodes"), h("p", { class: "quiet" }, note));
 }
 

@@ -19,11 +19,12 @@ const unknownLimit = 60;
 /** How often the number of keys is asked for while keys come and go. */
 const countPauseMs = 3000;
 const previewLength = 240;
-/** How often ages are shown anew. */
-const ageMs = 5000;
+const ageMs = 5000; // How often ages are shown anew.
+const openingMs = 1500; // How long the first list may come by the WebSocket before it is asked for without one.
+const retryMs = 2000; // Between two tries to read a list from a server that is away.
 
 /** Newest first, then by path, as the server orders lists. */
-const precedes = (one, other) => (one.created === other.created ? one.path < other.path : one.created > other.created);
+const precedes = (left, right) => (left.created === right.created ? left.path < right.path : left.created > right.created);
 
 function makeRow(node) {
   const created = BigInt(node.get("created").raw);
@@ -103,9 +104,7 @@ export class KeyList {
     });
     // Where no WebSocket gets through the list is there all the same.
     const generation = this.#generation;
-    setTimeout(() => {
-      if (generation === this.#generation && !this.#rows.length) this.#load();
-    }, 1500);
+    setTimeout(() => generation === this.#generation && !this.#rows.length && this.#load(), openingMs);
     this.render();
   }
 
@@ -169,7 +168,8 @@ export class KeyList {
   }
 
   #settle() {
-    if (!this.#rows.length) this.#say(this.#source.text || !["**"].includes(this.#source.pattern) ? "Nothing matches." : "No keys yet. Press n to write the first one.");
+    const isFiltered = this.#source.text || this.#source.pattern !== "**";
+    if (!this.#rows.length) this.#say(isFiltered ? "Nothing matches." : "No keys yet. Press n to write the first one.");
     else this.#say(null);
     if (!this.#byPath.has(this.#active)) this.#active = null;
     if (!this.#active && document.activeElement === this.box) this.move(1);
@@ -188,7 +188,7 @@ export class KeyList {
     }
     // A server that is away or has no copy yet is asked again.
     const generation = this.#generation;
-    if (fault.status === 0 || fault.status >= 500) setTimeout(() => generation === this.#generation && this.#load(), 2000);
+    if (fault.status === 0 || fault.status >= 500) setTimeout(() => generation === this.#generation && this.#load(), retryMs);
     this.render();
   }
 

@@ -7,7 +7,7 @@ import Synchronization
 ///
 /// A challenge proves by itself that it was made here, so that giving one out costs no memory; what is remembered of it
 /// begins with the first request that is signed well.
-final class ChallengeBook: Sendable {
+package final class ChallengeBook: Sendable {
     private struct Window {
         var author: AuthorID
         var greatest: UInt64 = 0
@@ -21,13 +21,15 @@ final class ChallengeBook: Sendable {
     }
 
     /// Counters may arrive in any order within this many.
-    static let windowSize = 4096
+    package static let windowSize = 4096
     private static let capacity = 20_000
 
     private let primitives = SodiumPrimitives()
     private let book = Mutex(Book(secret: SodiumPrimitives().randomBytes(32)))
 
-    func issue() -> [UInt8] {
+    package init() {}
+
+    package func issue() -> [UInt8] {
         let random = primitives.randomBytes(8)
         return random + proof(random, book.withLock { $0.secret })
     }
@@ -38,7 +40,7 @@ final class ChallengeBook: Sendable {
 
     /// Whether a nonce is of a challenge from here, used by nobody else, and its counter is new. Call it once for a request
     /// whose signature holds.
-    func take(_ signature: RequestSignature) -> Bool {
+    package func take(_ signature: RequestSignature) -> Bool {
         let challenge = signature.challenge
         return book.withLock { book in
             guard proof(Array(challenge.prefix(8)), book.secret) == Array(challenge.suffix(8)), signature.counter > 0 else {

@@ -159,7 +159,8 @@ final class PivotConnection: Sendable {
         try await stream(ReplicationPath.log(space), query.text)
     }
 
-    /// A snapshot from some place on, or from the beginning of a recent one; refused as `gone` when that one is not there any more.
+    /// A snapshot from some place on, or from the beginning of a recent one; refused as `gone` when that one is not there any
+    /// more.
     func snapshot(_ place: SnapshotPlace?) async throws -> LogAnswer {
         try await stream(ReplicationPath.snapshot(space), ReplicationPath.SnapshotQuery.text(place))
     }

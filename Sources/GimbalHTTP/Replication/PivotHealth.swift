@@ -85,7 +85,9 @@ final class PivotHealth: Sendable {
         var author: String
         /// Name of the space in this process.
         var space: String
-        /// Log entries that were not sent yet.
+        /// Where the log ended for it when it was last heard.
+        var position: UInt64
+        /// Log entries that were not sent yet. What waits at a node that is away is not known here.
         var lag: UInt64
         /// How far its clock is ahead of the pivot's; nil until it has said so.
         var clockSkewMilliseconds: Int64?
@@ -100,6 +102,7 @@ final class PivotHealth: Sendable {
                 address: node.address, healthy: node.streams > 0 || node.answersTriggers, following: node.streams > 0,
                 lastCheck: node.lastCheck.formatted(.iso8601),
                 protocol: "gimbal/1", compatible: true, author: author.hex, space: space,
+                position: min(node.position, logEnd),
                 lag: logEnd - min(node.position, logEnd), clockSkewMilliseconds: node.skewMilliseconds,
                 silentSeconds: max(0, -node.lastCheck.timeIntervalSinceNow))
         }.sorted { $0.author < $1.author }

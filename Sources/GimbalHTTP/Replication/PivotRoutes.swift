@@ -60,7 +60,9 @@ struct PivotRoutes: Sendable {
         if pivot.records.members[author] == nil, isEnrollmentOpen {
             let member = MemberRecord(name: String(author.hex.prefix(8)), writes: [.everything])
             let written = await pivot.write(.record(SpaceRecords.memberPath(author), value: member.json))
-            if case .failure(let failure) = written { return refusal(.internalServerError, failure.rawValue, "not stored") }
+            if case .failure(let failure) = written {
+                return refusal(.serviceUnavailable, failure.rawValue, "the new member could not be stored: try again")
+            }
             logger.notice("node joined by open enrollment", metadata: ["author": "\(author)"])
         }
         guard let member = pivot.records.members[author], !member.isRevoked else {
@@ -147,6 +149,8 @@ struct PivotRoutes: Sendable {
         let own = query.ownIncarnation.map { ReplicaID(author: signature.author, incarnation: $0) }
         let address = request.headers[.gimbalAddress] ?? ""
         let author = signature.author
+        // A log that cannot be read is said before the answer begins: a stream that ends tells a node nothing.
+        _ = try pivot.page(after: query.cursor.position, receiptsFor: own)
         return Response(
             status: .ok, headers: [.contentType: ReplicationPath.streamContentType],
             body: ResponseBody { writer in
@@ -172,6 +176,11 @@ struct PivotRoutes: Sendable {
         }
         guard let (source, first) = try await Self.reading({ try pivot.snapshot(place) }) else {
             return answer(.gone, to: signature, status: .gone, detail: "this snapshot is not here any more: begin anew")
+        }
+        // Of whoever asks for the head alone no reading begins, so none ends.
+        guard request.method != .head else {
+            pivot.release(source)
+            return Response(status: .ok, headers: [.contentType: ReplicationPath.streamContentType])
         }
         let position = source.checkpoint.position
         logger.notice(
@@ -239,7 +248,7 @@ struct PivotRoutes: Sendable {
         var target = RequestSignature.Target(
             method: request.method.rawValue, path: request.uri.path, query: request.uri.query ?? "", sha512: nil)
         // What the body has to be is signed; whether it is that, `body` looks.
-        if request.method != .get { target.digest = headers[.contentDigest] ?? "" }
+        if request.method != .get, request.method != .head { target.digest = headers[.contentDigest] ?? "" }
         do throws(RequestSignature.Failure) {
             let signature = try RequestSignature(
                 verifying: target, header: { name in HTTPField.Name(name).flatMap { headers[$0] } }, primitives)

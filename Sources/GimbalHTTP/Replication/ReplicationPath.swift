@@ -45,11 +45,16 @@ enum ReplicationPath {
 
     private static func cursor(_ values: [Substring: Substring]) -> Cursor? {
         let epoch = (values["epoch"] ?? "").split(separator: "-")
-        guard epoch.count == 2, let number = UInt64(epoch[0]), let random = UInt64(epoch[1], radix: 16),
-            let position = values["position"].flatMap({ UInt64($0) }), position < .max,
+        guard epoch.count == 2, let number = ordinal(epoch[0]), let random = UInt64(epoch[1], radix: 16),
+            let position = ordinal(values["position"]),
             let root = values["root"].flatMap({ Digest(hex: $0) })
         else { return nil }
         return Cursor(epoch: Epoch(number: number, random: random), position: position, logRoot: root)
+    }
+
+    /// A number of a query that is counted from or added to.
+    private static func ordinal(_ text: Substring?) -> UInt64? {
+        text.flatMap { UInt64($0) }.flatMap { $0 < Limits.ordinalLimit ? $0 : nil }
     }
 
     private static func values(_ text: String) -> [Substring: Substring]? {
@@ -79,12 +84,14 @@ enum ReplicationPath {
         static func place(_ text: String) -> SnapshotPlace?? {
             if text.isEmpty { return .some(nil) }
             guard let values = ReplicationPath.values(text), let cursor = ReplicationPath.cursor(values) else { return nil }
-            let count = values["count"].flatMap { UInt64($0) }
-            switch (values["section"], values["after"].flatMap { UInt64($0) }, count) {
+            let (after, count) = (ReplicationPath.ordinal(values["after"]), ReplicationPath.ordinal(values["count"]))
+            guard (after == nil) == (values["after"] == nil), (count == nil) == (values["count"] == nil) else { return nil }
+            // There are no more entries than positions.
+            switch (values["section"], after, count) {
             case ("head", nil, nil): return SnapshotPlace(cursor: cursor, section: .head)
-            case ("entries", .some(let after), .some(let count)) where after < .max:
+            case ("entries", .some(let after), .some(let count)) where count <= after && after <= cursor.position:
                 return SnapshotPlace(cursor: cursor, section: .entries(after: after, count: count))
-            case ("replicas", nil, .some(let count)):
+            case ("replicas", nil, .some(let count)) where count <= cursor.position:
                 return SnapshotPlace(cursor: cursor, section: .replicas(entries: count))
             default: return nil
             }

@@ -17,7 +17,7 @@ public struct IPNetwork: Hashable, Sendable {
         self.bits = bits
     }
 
-    func contains(_ address: String) -> Bool {
+    package func contains(_ address: String) -> Bool {
         guard let other = Self.bytes(address), other.count == bytes.count else { return false }
         let (whole, rest) = bits.quotientAndRemainder(dividingBy: 8)
         guard bytes.prefix(whole) == other.prefix(whole) else { return false }
@@ -40,12 +40,12 @@ public struct IPNetwork: Hashable, Sendable {
 }
 
 /// Where a node wants to be told to pull: scheme, literal address and port, and nothing else.
-struct TriggerAddress: Hashable, Sendable {
-    let url: String
+package struct TriggerAddress: Hashable, Sendable {
+    package let url: String
     let host: String
 
-    init?(_ text: String) {
-        guard text.utf8.count <= 128, let parts = URLComponents(string: text), let scheme = parts.scheme,
+    package init?(_ text: String) {
+        guard text.utf8.count <= 128, let parts = URLComponents(string: text), let scheme = parts.scheme?.lowercased(),
             ["http", "https"].contains(scheme), let host = parts.host, let port = parts.port, (1...65535).contains(port),
             parts.path.isEmpty || parts.path == "/", parts.query == nil, parts.fragment == nil, parts.user == nil,
             parts.password == nil
@@ -58,7 +58,7 @@ struct TriggerAddress: Hashable, Sendable {
 
     /// Whether the pivot may call it: the member's own signed request came from that very address, or the pivot's operator
     /// named its network. So nobody makes a pivot call a third party.
-    func isAllowed(from source: SocketAddress?, _ networks: [IPNetwork]) -> Bool {
+    package func isAllowed(from source: SocketAddress?, _ networks: [IPNetwork]) -> Bool {
         if let source = source?.ipAddress.flatMap(IPNetwork.bytes), source == IPNetwork.bytes(host) { return true }
         return networks.contains { $0.contains(host) }
     }

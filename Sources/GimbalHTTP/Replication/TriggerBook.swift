@@ -2,7 +2,7 @@ import GimbalCRDT
 import NIOCore
 
 /// Which nodes can be told to pull, and when each may be told next: a value that knows no network.
-struct TriggerBook: Sendable {
+package struct TriggerBook: Sendable {
     private struct Target {
         var address: TriggerAddress
         var isInFlight = false
@@ -15,11 +15,11 @@ struct TriggerBook: Sendable {
         var checkAt = NIODeadline.uptimeNanoseconds(0)
     }
 
-    struct Call: Sendable {
-        var author: AuthorID
+    package struct Call: Sendable {
+        package var author: AuthorID
         var address: TriggerAddress
         /// Where the log ends.
-        var position: UInt64
+        package var position: UInt64
     }
 
     private var targets: [AuthorID: Target] = [:]
@@ -31,8 +31,10 @@ struct TriggerBook: Sendable {
     private static let checkPause = TimeAmount.seconds(30)
     private static let longestPauseSeconds: Int64 = 300
 
+    package init() {}
+
     /// - Parameter address: nil takes back what was registered.
-    mutating func register(_ author: AuthorID, _ address: TriggerAddress?) {
+    package mutating func register(_ author: AuthorID, _ address: TriggerAddress?) {
         guard let address else {
             targets[author] = nil
             return
@@ -44,7 +46,7 @@ struct TriggerBook: Sendable {
     /// The nodes that are to be told now, and whether there are others that the next commit would be news for.
     ///
     /// - Parameter isWanted: whether a node is still to be told: a member that does not follow.
-    mutating func take(
+    package mutating func take(
         _ now: NIODeadline, logEnd: UInt64, isWanted: (AuthorID) -> Bool
     ) -> (calls: [Call], isAnyIdle: Bool) {
         var calls: [Call] = []
@@ -62,7 +64,7 @@ struct TriggerBook: Sendable {
         return (calls, isAnyIdle)
     }
 
-    mutating func finish(_ call: Call, _ now: NIODeadline, isAnswered: Bool) {
+    package mutating func finish(_ call: Call, _ now: NIODeadline, isAnswered: Bool) {
         inFlight -= 1
         guard var target = targets[call.author], target.address == call.address else { return }
         target.isInFlight = false

@@ -40,7 +40,7 @@ final class ClaimKeeper: Service {
         self.candidates = candidates
         self.logger = logger
         var claims = SpaceClaims()
-        for candidate in candidates { try Self.take(Self.stored(candidate), candidate, &claims) }
+        for candidate in candidates { try Self.take(try Self.stored(candidate), candidate, &claims) }
         for candidate in candidates { try Self.take(candidate.plan.patterns, candidate, &claims) }
         for candidate in candidates where candidate.plan.leading != nil {
             try Self.take(candidate.served.held.patterns, candidate, &claims)
@@ -59,9 +59,9 @@ final class ClaimKeeper: Service {
     }
 
     /// What the space owned when its process last ran.
-    private static func stored(_ candidate: Candidate) -> [Pattern] {
+    private static func stored(_ candidate: Candidate) throws -> [Pattern] {
         let id = candidate.served.id
-        if let folder = candidate.folder, let stored = StoredClaims.read(folder), id == nil || stored.space == id?.hex {
+        if let folder = candidate.folder, let stored = try StoredClaims.read(folder), id == nil || stored.space == id?.hex {
             return stored.patterns(of: id)
         }
         return candidate.served.held.patterns
@@ -128,7 +128,9 @@ final class ClaimKeeper: Service {
 
     /// Another copy: what the one before it owned is free again.
     private func begin(_ candidate: Candidate, _ node: NodeSpace) {
-        let isOther = candidate.folder.flatMap(StoredClaims.read).map { $0.space != node.space.hex } ?? (node.cursor == .start)
+        // Read at the start already: what cannot be read stopped it there.
+        let stored = candidate.folder.flatMap { try? StoredClaims.read($0) }
+        let isOther = stored.map { $0.space != node.space.hex } ?? (node.cursor == .start)
         guard isOther else { return }
         claims.withLock { claims in
             claims.release(candidate.served.name)

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import GimbalClient
 import GimbalSigning
 import GimbalStorage
 import GimbalStore
@@ -57,7 +58,7 @@ public struct CommonFlags: ParsableArguments {
 /// How a server that cannot start or go on says so: one line on standard error, with a stable code, and an exit status.
 public enum ServerExit {
     /// A setting is wrong.
-    public static let usage: Int32 = 64
+    public static let usage = ProgramArguments.usageStatus
     /// Two spaces of one process want the same paths.
     public static let overlap: Int32 = 65
     /// The data folder or its contents cannot be used.
@@ -81,6 +82,7 @@ public enum ServerExit {
         case is SpaceClaims.Overlap: (SpaceClaims.Overlap.code, overlap)
         case let error as ListenAddress.Failure: (error.code, address)
         case let error as DataFolder.Failure: (error.code, data)
+        case is DurableFile.Failure: ("data-not-writable", data)
         case let error as LedSpace.Failure: (error.code, data)
         case let error as StoreError: (error.code, data)
         case let error as StorageError: (error.code, data)

@@ -1,4 +1,5 @@
 import Foundation
+import GimbalSigning
 import GimbalStore
 import GimbalWire
 import Hummingbird
@@ -46,17 +47,19 @@ struct HTTPService: Service {
         onServerRunning: @escaping @Sendable (any Channel) async -> Void
     ) -> some ApplicationProtocol {
         let isOperator = rules.door == nil
-        let router = Router(context: ServerContext.self)
+        // What answers GET answers HEAD too; that nothing but the head is sent is seen to where answers leave (AnswerForm).
+        let router = Router(context: ServerContext.self, options: .autoGenerateHeadEndpoints)
         router.add(middleware: CrossOrigin.Preflight())
         router.add(middleware: TooLarge())
+        router.add(middleware: HeldBackBody())
         DirectoryRoutes(spaces: spaces).add(to: router)
         router.get("/_pivot/health/nodes") { [spaces] request, _ in jsonResponse(try spaces.nodes(request)) }
-        OperatorRoutes(spaces: spaces).add(to: router)
+        OperatorRoutes(spaces: spaces, folder: folder).add(to: router)
         MetricsRoutes(hub: hub, spaces: spaces, maxConnections: options.maxConnections).add(to: router)
         InsightRoutes(host: host, spaces: spaces).add(to: router)
         MemberRoutes(spaces: spaces, isOperator: isOperator, logger: logger).add(to: router)
-        ImportRoutes(spaces: spaces).add(to: router)
-        let keys = KeyService(host: host, readDeadline: options.readDeadline)
+        ImportRoutes(spaces: spaces, folder: folder).add(to: router)
+        let keys = KeyService(host: host, hub: hub, readDeadline: options.readDeadline)
         let explorer = ExplorerRoutes(options: options, host: host, hub: hub, spaces: spaces)
         ClientRoutes(keys: keys, explorer: explorer, spaces: spaces, bodies: rules.bodies).add(to: router)
         return Application(
@@ -95,25 +98,34 @@ struct HTTPService: Service {
     }
 }
 
-/// The operator's door: a Unix socket that only the owner of the data folder can open.
+/// The operator's door: a Unix socket that only the owner of the data folder can open. It is made in a folder that nobody else
+/// can enter, and moved to its place once its mode is right: not for an instant can others connect.
 struct OperatorSocket: Sendable {
+    /// Where it is bound.
     let path: String
+    private let folder: String
     private let realPath: String
 
     /// A socket's path has at most 107 bytes; a folder with a longer one is reached through its descriptor.
     init(_ folder: DataFolder) throws {
         realPath = folder.operatorSocketPath
         unlink(realPath)
-        if realPath.utf8.count <= 100 {
-            path = realPath
+        self.folder = folder.temporaryPath()
+        guard mkdir(self.folder, 0o700) == 0 else { throw DurableFile.Failure(self.folder) }
+        if self.folder.utf8.count <= 90 {
+            path = "\(self.folder)/socket"
         } else {
-            let descriptor = open(folder.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-            guard descriptor >= 0 else { throw POSIXError(.init(rawValue: errno) ?? .EIO) }
-            path = "/proc/self/fd/\(descriptor)/operator.sock"
+            let descriptor = open(self.folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+            guard descriptor >= 0 else { throw DurableFile.Failure(self.folder) }
+            path = "/proc/self/fd/\(descriptor)/socket"
         }
     }
 
-    func restrict() { chmod(realPath, 0o600) }
+    func restrict() {
+        chmod("\(folder)/socket", 0o600)
+        rename("\(folder)/socket", realPath)
+        rmdir(folder)
+    }
 
     func remove() { unlink(realPath) }
 }

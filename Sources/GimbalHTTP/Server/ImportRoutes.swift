@@ -13,6 +13,8 @@ import Synchronization
 /// nothing is applied beside it.
 struct ImportRoutes: Sendable {
     let spaces: ServedSpaces
+    /// On whose disk bundles are checked.
+    let folder: DataFolder
 
     func add<Context: RequestContext>(to router: Router<Context>) {
         router.post("/_gimbal/import") { request, _ in try await take(request) }
@@ -21,12 +23,15 @@ struct ImportRoutes: Sendable {
     private func take(_ request: Request) async throws -> Response {
         let led = spaces.led
         guard !led.isEmpty else { return notThePivot }
-        let file = try TemporaryFile()
-        defer { file.remove() }
-        try await file.receive(request.body)
+        let file = try TemporaryFile(in: folder)
+        for try await part in request.body { try file.append(part.readableBytesView) }
+        let beginning = try file.reader(of: ForeignFile.telling)() ?? []
+        if let foreign = ForeignFile(beginning: Data(beginning)) {
+            return refusal(.badRequest, ForeignFile.code, foreign.sentence)
+        }
         // A bundle says which space it is of; of another than the one that is meant it is refused.
         let meant = try spaces.named(in: request)?.id ?? (led.count == 1 ? led[0].pivot.space : nil)
-        let report = try await BundleImport.verify(file.path, space: meant)
+        let report = try await BundleImport.verify(file, space: meant)
         guard report.isValid else {
             let first = report.findings.first { $0.severity == .error }
             return refusal(
@@ -34,7 +39,7 @@ struct ImportRoutes: Sendable {
                 first.map { "at byte \($0.offset): \($0.sentence)" } ?? "the bundle does not hold")
         }
         guard let pivot = led.first(where: { $0.pivot.space == report.space })?.pivot else { return notThePivot }
-        return jsonResponse(try await BundleImport(pivot: pivot).run(file.path))
+        return jsonResponse(try await BundleImport(pivot: pivot).run(file))
     }
 
     private var notThePivot: Response {
@@ -68,27 +73,20 @@ struct BundleImport {
     init(pivot: PivotSpace) { self.pivot = pivot }
 
     @concurrent
-    static func verify(_ path: String, space: SpaceID?) async throws -> BundleReport {
-        let handle = try FileHandle(forReadingFrom: URL(fileURLWithPath: path))
-        defer { try? handle.close() }
-        return BundleVerifier.verify(expectedSpace: space) { try handle.read(upToCount: 1 << 20).map { Array($0) } }
+    static func verify(_ file: TemporaryFile, space: SpaceID?) async throws -> BundleReport {
+        BundleVerifier.verify(expectedSpace: space, read: file.reader())
     }
 
     /// The file is verified again while it is read again: what is imported is what was proven.
-    consuming func run(_ path: String) async throws -> Outcome {
+    consuming func run(_ file: TemporaryFile) async throws -> Outcome {
         let (deltas, sink) = AsyncStream.makeStream(of: VerifiedDelta.self)
         // Deltas wait in memory only as far as the reader is ahead of the log.
         let permits = DispatchSemaphore(value: Self.batchCount * 4)
         let space = pivot.space
         let reader = Thread {
-            if let handle = try? FileHandle(forReadingFrom: URL(fileURLWithPath: path)) {
-                _ = BundleVerifier.verify(expectedSpace: space) {
-                    try handle.read(upToCount: 1 << 20).map { Array($0) }
-                } visitDelta: { delta in
-                    permits.wait()
-                    sink.yield(delta)
-                }
-                try? handle.close()
+            _ = BundleVerifier.verify(expectedSpace: space, read: file.reader()) { delta in
+                permits.wait()
+                sink.yield(delta)
             }
             sink.finish()
         }
@@ -137,16 +135,7 @@ struct BundleImport {
 
     private func push(_ deltas: [IncomingDelta]) async -> Result<PushOutcome, WriteFailure> {
         await withCheckedContinuation { continuation in
-            pivot.push(pivot.place, deltas) { continuation.resume(returning: $0) }
+            pivot.push(pivot.place, deltas, isFromBundle: true) { continuation.resume(returning: $0) }
         }
-    }
-}
-
-extension TemporaryFile {
-    /// Writes a request's body as it comes.
-    func receive(_ body: RequestBody) async throws {
-        let handle = try create()
-        defer { try? handle.close() }
-        for try await part in body { try handle.write(contentsOf: Data(part.readableBytesView)) }
     }
 }

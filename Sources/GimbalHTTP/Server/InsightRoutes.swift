@@ -18,7 +18,7 @@ struct InsightRoutes: Sendable {
         router.get("/_gimbal/explain") { request, _ in try explain(request) }
         router.get("/_gimbal/outbox") { request, _ in try outbox(request) }
         router.get("/_gimbal/deadletters") { request, _ in
-            json(.array(try letters(request).map { describe($0.letter) }))
+            json(.array(try letters(request).map { LetterJSON.value($0.letter) }))
         }
         router.post("/_gimbal/deadletters/:id/retry") { _, context in try await retry(context) }
         router.delete("/_gimbal/deadletters/:id") { _, context in
@@ -54,7 +54,7 @@ struct InsightRoutes: Sendable {
         let limit = request.uri.queryParameters["limit"].flatMap { Int($0) } ?? Self.defaultCount
         guard limit > 0 else { return refusal(.badRequest, "bad-page", "limit is a number from 1") }
         let operations = try followed(request).flatMap { try $0.outbox(limit: limit) }.prefix(limit)
-        return json(.array(operations.map { .object(describe($0)) }))
+        return json(.array(operations.map { .object(LetterJSON.fields($0)) }))
     }
 
     private var unknownLetter: Response { refusal(.notFound, "not-found", "no such dead letter") }
@@ -69,14 +69,9 @@ struct InsightRoutes: Sendable {
         try followed(request).flatMap { node in try node.deadLetters().map { (node, $0) } }
     }
 
-    /// Ids name an incarnation: those of two spaces differ.
     private func letter(_ context: some RequestContext) throws -> (node: NodeSpace, letter: DeadLetter)? {
         let id = context.parameters.get("id")
-        return try letters().first { Self.id($0.letter) == id }
-    }
-
-    private static func id(_ letter: DeadLetter) -> String {
-        "\(String(letter.replica.incarnation, radix: 16))-\(letter.operation.sequence)"
+        return try letters().first { LetterJSON.id($0.letter) == id }
     }
 
     private func retry(_ context: some RequestContext) async throws -> Response {
@@ -87,13 +82,20 @@ struct InsightRoutes: Sendable {
         }
         return Response(status: .noContent)
     }
+}
 
-    private func describe(_ letter: DeadLetter) -> JSONValue {
-        .object(
-            [("id", .string(Self.id(letter))), ("reason", .string(letter.reason))] + describe(letter.operation))
+/// Dead letters, and what else waits at a node, as JSON.
+enum LetterJSON {
+    /// It names an incarnation: those of two spaces differ.
+    static func id(_ letter: DeadLetter) -> String {
+        "\(String(letter.replica.incarnation, radix: 16))-\(letter.operation.sequence)"
     }
 
-    private func describe(_ operation: PendingOperation) -> [(name: String, value: JSONValue)] {
+    static func value(_ letter: DeadLetter) -> JSONValue {
+        .object([("id", .string(id(letter))), ("reason", .string(letter.reason))] + fields(letter.operation))
+    }
+
+    static func fields(_ operation: PendingOperation) -> [JSONValue.Member] {
         var value: JSONValue = .null
         let kind: String
         switch operation.action {
@@ -104,7 +106,7 @@ struct InsightRoutes: Sendable {
         }
         return [
             ("path", .string(operation.path.description)), ("kind", .string(kind)),
-            ("stamp", .number("\(operation.stamp.nanoseconds)")), ("value", value),
+            ("stamp", .number("\(operation.stamp.nanoseconds)")), (JSONString("value"), value),
         ]
     }
 }
@@ -139,7 +141,7 @@ struct ExplanationJSON {
     }
 
     /// Who wrote an operation. Whoever is no member is the pivot.
-    private func author(_ dot: Dot) -> [(name: String, value: JSONValue)] {
+    private func author(_ dot: Dot) -> [JSONValue.Member] {
         [
             ("author", .string(dot.replica.author.hex)),
             ("name", .string(records.members[dot.replica.author]?.name ?? "pivot")),
@@ -159,7 +161,7 @@ struct ExplanationJSON {
             ])
     }
 
-    private func meta(_ write: Write, in explanation: Explanation) -> [(name: String, value: JSONValue)] {
+    private func meta(_ write: Write, in explanation: Explanation) -> [JSONValue.Member] {
         let path = explanation.path
         let entry = VisibleEntry(path: path, write: write)
         let event = explanation.standing.first { $0.dot == write.dot }

@@ -47,6 +47,37 @@ struct MemberRoutes: Sendable {
         return try spaces.select(request)
     }
 
+    private struct Failure: Error {
+        var code: String
+        var sentence: String
+    }
+
+    /// What a member is to become: what the body leaves out stays as it is. A new member may write everything unless it is
+    /// told; to one that was revoked nothing comes back by itself.
+    private static func changed(
+        _ member: MemberRecord?, _ author: AuthorID, by body: [UInt8]
+    ) -> Result<MemberRecord, Failure> {
+        let malformed = Failure(code: "bad-member", sentence: "{\"name\":…,\"writes\":[patterns],\"revoked\":…} expected")
+        guard let value = try? JSONValue(parsing: body), case .object = value else { return .failure(malformed) }
+        var changed = member ?? MemberRecord(name: String(author.hex.prefix(8)), writes: [.everything])
+        if let name = value["name"] {
+            guard let name = name.string else { return .failure(malformed) }
+            changed.name = name
+        }
+        changed.isRevoked = value["revoked"]?.bool ?? false
+        if let writes = value["writes"] {
+            let patterns = writes.array?.map { $0.string.flatMap { Pattern($0) } }
+            guard let patterns, !patterns.contains(nil) else { return .failure(malformed) }
+            changed.writes = patterns.compactMap { $0 }
+        } else if changed.isRevoked {
+            changed.writes = []
+        } else if member?.isRevoked == true {
+            return .failure(
+                Failure(code: "patterns-needed", sentence: "the member is revoked: say which patterns it may write again"))
+        }
+        return .success(changed)
+    }
+
     private func change(_ request: Request, _ context: some RequestContext) async throws -> Response {
         guard isOperator else {
             return refusal(.forbidden, "operator-only", "members are changed through the operator's socket in the data folder")
@@ -59,9 +90,11 @@ struct MemberRoutes: Sendable {
         guard let author = context.parameters.get("author").flatMap({ AuthorID(hex: $0) }) else {
             return refusal(.badRequest, "bad-author", "a public key of 64 hexadecimal digits expected")
         }
-        guard let member = MemberRecord(json: body), let value = try? JSONValue(parsing: body),
-            value["writes"]?.array?.count == member.writes.count
-        else { return refusal(.badRequest, "bad-member", "{\"name\":…,\"writes\":[patterns],\"revoked\":…} expected") }
+        let member: MemberRecord
+        switch Self.changed(pivot.records.members[author], author, by: body) {
+        case .success(let changed): member = changed
+        case .failure(let failure): return refusal(.badRequest, failure.code, failure.sentence)
+        }
         let written = await pivot.write(.record(SpaceRecords.memberPath(author), value: member.json))
         if case .failure(let failure) = written {
             let answer = KeyService.answer(failure)

@@ -27,7 +27,7 @@ final class NodeSession: Service {
     private let host: SpaceHost
     private let http: HTTPClient
     private let address: @Sendable () -> String
-    private let options: SpaceOptions
+    private let copies: FollowedCopies
     private let connectTimeout: TimeAmount
     private let logger: Logger
     private let opened: Mutex<NodeSpace?>
@@ -53,16 +53,16 @@ final class NodeSession: Service {
         self.folder = folder
         self.host = host
         self.http = http
-        self.options = options
         self.connectTimeout = connectTimeout
         self.address = address
         self.logger = logger
-        signer = try folder.key("node").key
-        let link = try SpaceLink.read(folder)
-        folder.removeFollowedSpaces(except: link?.folder)
-        if let link, let space = link.spaceID {
-            let node = try Self.open(space, link.folder, folder, signer, options)
+        copies = FollowedCopies(in: folder, options: options)
+        let settled = try copies.settle(pivotURL: plan.pivotURL, wanted: plan.space)
+        if let link = settled.link, let space = link.spaceID {
+            let (node, signer) = try copies.open(link.folder, of: space)
+            self.signer = signer
             opened = Mutex(node)
+            tell(settled, link)
             if isSettled(link) {
                 let freshness = connected(node)
                 host.update(name) { ($0.store, $0.freshness) = (node, freshness) }
@@ -72,15 +72,24 @@ final class NodeSession: Service {
                 host.update(name) { ($0.store, $0.freshness) = (node, contact) }
             }
         } else {
+            signer = try folder.key("node").key
             opened = Mutex(nil)
         }
     }
 
-    private static func open(
-        _ space: SpaceID, _ name: String, _ folder: DataFolder, _ signer: SigningKey, _ options: SpaceOptions
-    ) throws -> NodeSpace {
-        try NodeSpace(
-            space: space, engine: try folder.openSpace(name, options: options.storage), signer: signer, options: options)
+    /// What an operator should know of a folder that is not as the last process left it.
+    private func tell(_ settled: FollowedCopies.Settled, _ link: SpaceLink) {
+        let facts: Logger.Metadata = ["space": "\(link.space)", "copy": "spaces/\(link.folder)"]
+        if settled.isAdopted { logger.warning("replication.json was not of the copy that is here: it is now", metadata: facts) }
+        if settled.isCopyMissing { logger.error("the copy of the space is gone: it is fetched anew", metadata: facts) }
+        for name in settled.leftAlone {
+            logger.warning("a copy that is not followed is left alone", metadata: ["copy": "spaces/\(name)"])
+        }
+        if let node, node.replica.author != signer.author {
+            logger.warning(
+                "another key than before: what waits is written again under it",
+                metadata: ["before": "\(node.replica.author)", "author": "\(signer.author)"])
+        }
     }
 
     var node: NodeSpace? { opened.withLock { $0 } }
@@ -105,7 +114,9 @@ final class NodeSession: Service {
 
     /// The source of freshness that a host asks before reads of this node.
     private func connected(_ node: NodeSpace) -> SyncOnRead {
-        let pivot = node.certificate.flatMap { try? Certificate(verifying: $0, SodiumPrimitives()) }
+        // Without it the pivot is asked for it.
+        let stored = try? node.certificate
+        let pivot = stored.flatMap { try? Certificate(verifying: $0, SodiumPrimitives()) }
         return SyncOnRead(
             node: node,
             connection: PivotConnection(space: node.space, client: signedClient(), pivot: pivot?.pivot, clock: node.pivotClock))
@@ -147,7 +158,7 @@ final class NodeSession: Service {
         let link = try SpaceLink.read(folder)
         if let link, let stored = link.spaceID, isSettled(link) { return stored }
         let patience = Task {
-            guard (try? await Task.sleep(for: Patience.firstContact)) != nil else { return }
+            guard (try? await Task.sleep(for: Pauses.firstContact)) != nil else { return }
             if !change.withLock({ $0.hasAnswered }) { serveOldCopy(link, unreached(link)) }
         }
         defer { patience.cancel() }
@@ -163,8 +174,8 @@ final class NodeSession: Service {
                 throw error
             } catch let error as PivotError {
                 let fault = NodeFault(error)
-                report(error, fault, link)
-                if fault != nil || ContinuousClock.now - begin > Patience.firstContact {
+                report(error, fault)
+                if fault != nil || ContinuousClock.now - begin > Pauses.firstContact {
                     serveOldCopy(link, fault ?? unreached(link))
                 }
                 try await Task.sleep(for: backoff.next())
@@ -175,7 +186,7 @@ final class NodeSession: Service {
                     code: "pivot-change-failed",
                     detail:
                         "this folder cannot take the space of \(plan.pivotURL) yet, the old one is kept: \(Self.reason(error))")
-                report(error, fault, link)
+                report(error, fault)
                 node.stays()
                 serveOldCopy(link, fault)
                 try await Task.sleep(for: disk.next())
@@ -191,7 +202,7 @@ final class NodeSession: Service {
     }
 
     /// Says what an operator has to know, once for each reason, however often it is tried.
-    private func report(_ error: any Error, _ fault: NodeFault?, _ link: SpaceLink?) {
+    private func report(_ error: any Error, _ fault: NodeFault?) {
         let isNews = said.withLock { said in
             defer { said = "\(error)" }
             return said != "\(error)"
@@ -273,36 +284,54 @@ final class NodeSession: Service {
     private func change(to space: SpaceID) async throws {
         let old = node
         // Once a change has failed the old copy is served through every further try: only writes wait meanwhile.
-        if let old { try await rescue(old) }
-        let database = DataFolder.followedName(space, random: SodiumPrimitives().randomWord())
-        let node: NodeSpace
+        let rescued = if let old { try await rescue(old) } else { nil as Rescued? }
+        var isChanged = false
+        // Half a change takes no room: the old space stays, and the next try keeps what is written to it until then.
+        defer {
+            if !isChanged { for file in rescued?.files ?? [] { try? FileManager.default.removeItem(atPath: file) } }
+        }
+        let database = try copies.begin(space)
         do {
-            node = try Self.open(space, database, folder, signer, options)
+            let (node, _) = try copies.open(database, of: space)
             do {
-                // The one step in which the folder changes its space.
-                try SpaceLink(space: space, pivotURL: plan.pivotURL, folder: database, wanted: plan.space).write(folder)
+                try node.keep(rescued?.letters ?? [])
+                let link = SpaceLink(space: space, pivotURL: plan.pivotURL, folder: database, wanted: plan.space)
+                // The one step in which the folder changes its space. Nothing of the old one is read from here on.
+                try copies.follow(link) { serve(node, insteadOf: old) }
             } catch {
                 node.close()
                 throw error
             }
         } catch {
-            // What was begun of the new one takes no room.
-            if let stored = try? SpaceLink.read(folder) { folder.removeFollowedSpaces(except: stored.folder) }
+            copies.discard(database)
             throw error
         }
-        // Nothing of the old space is read from here on.
+        isChanged = true
+        logger.notice("following a space", metadata: ["space": "\(space)", "url": "\(plan.pivotURL)"])
+    }
+
+    private func serve(_ node: NodeSpace, insteadOf old: NodeSpace?) {
         host.update(name) { [contact] in ($0.store, $0.freshness) = (node, contact) }
         opened.withLock { $0 = node }
         openListener.withLock { $0 }(node)
         old?.close()
-        folder.removeFollowedSpaces(except: database)
-        logger.notice("following a space", metadata: ["space": "\(space)", "url": "\(plan.pivotURL)"])
     }
 
-    private func rescue(_ old: NodeSpace) async throws {
+    /// What was kept of a space that is left.
+    private struct Rescued {
+        var files: [String]
+        /// What its pivot refused and nobody has seen yet.
+        var letters: [DeadLetter]
+    }
+
+    private func rescue(_ old: NodeSpace) async throws -> Rescued {
         try await old.sealOutbox()
         let name = "\(old.space.hex.prefix(16))-\(Int(Date().timeIntervalSince1970 * 1000)).bundle"
-        try await RescueBundle.write(old, to: "\(folder.path)/rescue/\(name)")
+        let path = "\(folder.path)/rescue/\(name)"
+        try await RescueBundle.write(old, to: path)
+        let letters = try old.deadLetters()
+        try RescueBundle.write(letters, beside: path)
         logger.notice("pivot change: the old space is kept in a rescue bundle", metadata: ["file": "rescue/\(name)"])
+        return Rescued(files: [path, RescueBundle.lettersPath(beside: path)], letters: letters)
     }
 }

@@ -17,10 +17,12 @@ struct OperatorRoutes: Sendable {
     }
 
     let spaces: ServedSpaces
+    /// On whose disk bundles are put together.
+    let folder: DataFolder
 
     func add<Context: RequestContext>(to router: Router<Context>) {
         router.get("/_gimbal/status") { request, _ in try status(request) }
-        router.get("/_gimbal/export") { request, _ in try export(request) }
+        router.get("/_gimbal/export") { request, _ in try await export(request) }
     }
 
     /// How a process stands that holds several spaces.
@@ -109,20 +111,21 @@ struct OperatorRoutes: Sendable {
     /// Of one space, or of all where there are several and none is named.
     private func status(_ request: Request) throws -> Response {
         guard let served = try spaces.named(in: request) ?? spaces.only else {
-            let all = try spaces.all.map { try status($0) }
+            let all = spaces.all.map { status($0) }
             return jsonResponse(Overview(ready: all.allSatisfy(\.ready), spaces: all))
         }
-        return jsonResponse(try status(served))
+        return jsonResponse(status(served))
     }
 
-    private func status(_ served: ServedSpace) throws -> Status {
-        var status = Status(role: served.role, ready: false)
+    private func status(_ served: ServedSpace) -> Status {
+        let standing = served.standing
+        var status = Status(role: served.role, ready: standing.isReady)
+        status.fault = Status.Fault(standing.fault)
         if spaces.only == nil { status.name = served.name }
         status.pivotURL = served.pivotURL
         switch served.held {
-        case .none(let fault): status.fault = Status.Fault(fault)
+        case .none: break
         case .pivot(let pivot):
-            status.ready = true
             let kept = pivot.retentionStatus
             status.log = Status.Log(
                 horizon: kept.horizon, entries: kept.entries, bytes: kept.bytes, retained: kept.retained,
@@ -131,23 +134,25 @@ struct OperatorRoutes: Sendable {
             describe(pivot.space, pivot.author, pivot.records, pivot.place, pivot.latestCheckpoint, &status)
             status.storage = pivot.statistics
         case .node(let node):
-            status.ready = node.isReady
             let kept = node.retentionStatus
             status.log = Status.Log(
                 horizon: kept.horizon, entries: kept.entries, bytes: kept.bytes, retained: kept.retained)
             status.snapshot = Status.Snapshot(node)
             describe(node.space, node.author, node.records, node.cursor, node.checkpoint, &status)
             status.outbox = node.outboxCount
-            status.outboxOldest = try node.oldestPending()?.nanoseconds
             status.pivotPosition = node.pivotClock.pivotPosition
             status.pivotSilentSeconds = node.pivotClock.silentMilliseconds.map { Double($0) / 1000 }
-            status.deadLetters = try node.deadLetters().count
             status.following = node.isFollowing
             status.pivotClockOffsetMilliseconds = node.pivotClock.offsetMilliseconds
-            status.fault = Status.Fault(node.fault)
             status.storage = node.statistics
+            do throws(StoreError) {
+                status.outboxOldest = try node.oldestPending()?.nanoseconds
+                status.deadLetters = try node.deadLetters().count
+            } catch {
+                // The rest is worth knowing all the more.
+                if status.fault == nil { status.fault = Status.Fault(.local(code: error.code, detail: "\(error)")) }
+            }
         }
-        if let fault = served.fault { status.fault = Status.Fault(fault) }
         return status
     }
 
@@ -166,17 +171,28 @@ struct OperatorRoutes: Sendable {
     }
 
     /// A bundle of the paths that match `pattern` (may be given several times; none: everything).
-    private func export(_ request: Request) throws -> Response {
+    /// It is whole before the answer begins: what goes wrong with it is said by the status.
+    private func export(_ request: Request) async throws -> Response {
         let patterns = request.uri.queryParameters.getAll("pattern").map { text in Pattern(String(text)) }
         guard !patterns.contains(nil) else { return refusal(.badRequest, "bad-pattern", "a pattern such as things/* expected") }
         let wanted = patterns.isEmpty ? [Pattern.everything] : patterns.compactMap { $0 }
         guard let export = try makeExport(try space(for: wanted, request)) else {
             return refusal(.serviceUnavailable, "not-ready", "nothing to export yet")
         }
+        // The reader's speed concerns nobody else.
+        let file = try TemporaryFile(in: folder)
+        do {
+            try await file.fill { sink in try export.write(wanted, to: sink) }
+        } catch let error as any HTTPResponseError {
+            throw error
+        } catch {
+            return refusal(.internalServerError, "export-failed", "\(error)")
+        }
         return Response(
             status: .ok, headers: [.contentType: "application/vnd.gimbal.bundle"],
             body: ResponseBody { writer in
-                try await BundleStream.write(export, wanted) { try await writer.write(ByteBuffer(bytes: $0)) }
+                let read = file.reader(of: 1 << 18)
+                while let piece = try read() { try await writer.write(ByteBuffer(bytes: piece)) }
                 try await writer.finish(nil)
             })
     }

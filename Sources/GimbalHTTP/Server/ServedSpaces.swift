@@ -1,3 +1,4 @@
+import Foundation
 import GimbalCRDT
 import GimbalReplication
 import GimbalStore
@@ -21,8 +22,14 @@ final class ServedSpace: Sendable {
     private let current: Mutex<State>
     private let overlap = Mutex<NodeFault?>(nil)
 
-    init(name: String, plan: SpacePlan? = nil, _ state: State) {
+    /// The file that says that the space's database was lost; whoever has seen to it removes the file.
+    private let lossPath: String?
+
+    static let lossCode = "log-lost"
+
+    init(name: String, plan: SpacePlan? = nil, _ state: State, lossPath: String? = nil) {
         self.name = name
+        self.lossPath = lossPath
         self.plan = plan
         current = Mutex(state)
     }
@@ -47,7 +54,26 @@ final class ServedSpace: Sendable {
     /// What this process itself holds against the space, whatever its pivot says.
     var fault: NodeFault? {
         if case .unavailable(let fault, _) = state { return fault }
-        return overlap.withLock { $0 }
+        return overlap.withLock { $0 } ?? loss
+    }
+
+    private var loss: NodeFault? {
+        guard let lossPath, access(lossPath, F_OK) == 0 else { return nil }
+        let detail = "the database of this space was not there and began empty: put it back, or remove \(lossPath)"
+        return .local(code: Self.lossCode, detail: detail)
+    }
+
+    /// How it stands, for everybody who asks.
+    var standing: Standing {
+        if case .unavailable = state { return Standing(.unavailable, process: fault) }
+        switch held {
+        case .none(let refusal): return Standing(.awaited, process: fault, replication: refusal)
+        case .pivot(let pivot): return Standing(.serving, process: fault, storage: pivot.storageFault)
+        case .node(let node):
+            return Standing(
+                node.isReady ? .serving : .awaited, process: fault, storage: node.storageFault, replication: node.fault,
+                proof: node.proofFault)
+        }
     }
 
     var id: SpaceID? {

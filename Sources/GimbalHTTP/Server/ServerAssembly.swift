@@ -32,6 +32,7 @@ final class ServerAssembly: Sendable {
         options.maxConnections = min(options.maxConnections, shares.connections)
         options.storeOptions.watcher = { SpaceObserver($0, logger) }
         let folder = try DataFolder(options.dataFolder)
+        SpaceOpener.warn(of: folder, logger)
         let local = try await SpaceOpener.openLocal(options, folder, logger)
         let host = SpaceHost(
             replicated: options.spaces.map { .init(name: $0.name, store: AbsentSpace(.awaited)) }, local: local.store)
@@ -51,7 +52,7 @@ final class ServerAssembly: Sendable {
         }
         spaces = ServedSpaces(opened.spaces, local: local.served)
         hub = SubscriptionHub(host: host, logger: logger)
-        keys = KeyService(host: host, readDeadline: options.readDeadline)
+        keys = KeyService(host: host, hub: hub, readDeadline: options.readDeadline)
         let service = HTTPService(
             options: options, host: host, hub: hub, folder: folder, logger: logger, spaces: spaces,
             onListening: { address in

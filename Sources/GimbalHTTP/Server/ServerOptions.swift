@@ -2,6 +2,7 @@ import Configuration
 import Foundation
 import GimbalCRDT
 import GimbalStore
+import GimbalWire
 import Logging
 import NIOCore
 import SystemPackage
@@ -116,7 +117,9 @@ public struct ServerOptions: Sendable {
         }
         self.profile = profile
         storeOptions = profile == .small ? .small : SpaceOptions()
-        if let megabytes = settings.int(forKey: "cacheMegabytes") { storeOptions.cacheBytes = megabytes << 20 }
+        if let megabytes = settings.int(forKey: "cacheMegabytes") {
+            storeOptions.cacheBytes = min(max(0, megabytes), 1 << 20) << 20
+        }
         storeOptions.wallOffsetMilliseconds = Int64(settings.int(forKey: "wallOffsetMilliseconds", default: 0))
         storeOptions.takeRetention(settings)
         door = try Door(settings, flags, listening: host)
@@ -185,18 +188,24 @@ public struct ServerOptions: Sendable {
 }
 
 extension SpaceOptions {
+    /// What a number that is out of all proportion stands for: a position or a time may still be added to it.
+    private static let unbounded = Limits.ordinalLimit - 1
+
     /// How much of the log is kept, and how snapshots travel.
     fileprivate mutating func takeRetention(_ settings: ConfigReader) {
         func number(_ key: String, _ unit: Int, _ value: UInt64) -> UInt64 {
-            settings.int(forKey: ConfigKey(key)).map { UInt64(max(0, $0)) * UInt64(unit) } ?? value
+            settings.int(forKey: ConfigKey(key)).map { given in
+                let (product, overflow) = UInt64(max(0, given)).multipliedReportingOverflow(by: UInt64(unit))
+                return overflow ? Self.unbounded : min(product, Self.unbounded)
+            } ?? value
         }
         retention.keptEntries = number("logKeptEntries", 1, retention.keptEntries)
         retention.mostEntries = number("logMostEntries", 1, retention.mostEntries)
         retention.mostBytes = number("logMostMegabytes", 1 << 20, retention.mostBytes)
         retention.liveMilliseconds = number("liveNodeSeconds", 1000, retention.liveMilliseconds)
         retention.snapshotMilliseconds = number("snapshotKeptSeconds", 1000, retention.snapshotMilliseconds)
-        retention.intervalMilliseconds = settings.int(
-            forKey: "retentionIntervalMilliseconds", default: retention.intervalMilliseconds)
+        retention.intervalMilliseconds = max(
+            1, settings.int(forKey: "retentionIntervalMilliseconds", default: retention.intervalMilliseconds))
         stagedChunkBytes = Int(number("snapshotChunkKilobytes", 1 << 10, UInt64(stagedChunkBytes)))
         snapshotFrameBytes = Int(number("snapshotFrameKilobytes", 1 << 10, UInt64(snapshotFrameBytes)))
     }

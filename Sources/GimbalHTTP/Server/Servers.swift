@@ -11,6 +11,10 @@ public enum GimbalServer {
     public static func run(_ options: ServerOptions, as program: ServerOptions.Program) async throws {
         Descriptors.raiseLimit()
         options.profile.apply()
+        // Nothing that a server makes is for others, whatever makes it.
+        umask(0o077)
+        // A limit on the size of files fails a write like a full disk; by default it ends the process.
+        signal(SIGXFSZ, SIG_IGN)
         let logger = ServerLog.make(program.rawValue, options.logLevel)
         let assembly = try await ServerAssembly(options, logger: logger, onListening: ServerLog.announce)
         var services = assembly.services

@@ -24,7 +24,8 @@ struct SpaceOpener {
         let name = SpaceHost.localName
         do {
             let opened = try await LedSpace.open(name, in: folder, patterns: [.everything], options: options.storeOptions)
-            return (opened.space, ServedSpace(name: name, .local(opened.space)))
+            warn(of: opened, logger)
+            return (opened.space, ServedSpace(name: name, .local(opened.space), lossPath: opened.lossPath))
         } catch {
             guard options.spaces.count > 1 else { throw error }
             let fault = fault(error, name, logger)
@@ -64,7 +65,7 @@ struct SpaceOpener {
             let folder = try self.folder(of: plan)
             space = folder
             return ClaimKeeper.Candidate(
-                served: ServedSpace(name: plan.name, plan: plan, try open(plan, in: folder)), plan: plan, folder: folder)
+                served: try open(plan, in: folder), plan: plan, folder: folder)
         } catch {
             failures.append(error)
             let id = space.flatMap { LedSpace.storedID(LedSpace.replicatedName, in: $0) }
@@ -76,10 +77,26 @@ struct SpaceOpener {
 
     private func folder(of plan: SpacePlan) throws -> DataFolder {
         let path = { (text: String) in URL(fileURLWithPath: text).standardizedFileURL.path }
-        return path(plan.dataFolder) == path(folder.path) ? folder : try DataFolder(plan.dataFolder)
+        if path(plan.dataFolder) == path(folder.path) { return folder }
+        let other = try DataFolder(plan.dataFolder)
+        Self.warn(of: other, logger)
+        return other
     }
 
-    private func open(_ plan: SpacePlan, in folder: DataFolder) throws -> ServedSpace.State {
+    static func warn(of folder: DataFolder, _ logger: Logger) {
+        guard !folder.readableByOthers.isEmpty else { return }
+        let names = folder.readableByOthers.joined(separator: ", ")
+        logger.warning("others may look into the data folder: chmod go-rx ends that", metadata: ["folders": "\(names)"])
+    }
+
+    private static func warn(of opened: LedSpace.Opened, _ logger: Logger) {
+        guard let path = opened.lossPath else { return }
+        logger.error(
+            "the database of a space was not there: the space began empty under its old keys",
+            metadata: ["space": "\(opened.space.space)", "code": "\(ServedSpace.lossCode)", "file": "\(path)"])
+    }
+
+    private func open(_ plan: SpacePlan, in folder: DataFolder) throws -> ServedSpace {
         switch plan.role {
         case .lead(let leading):
             try folder.require(.pivot)
@@ -89,15 +106,16 @@ struct SpaceOpener {
                     "founded space \(led.space.space): its root key is in \(path). Keep a copy in a safe place: with it this space can name a new pivot, without it nobody can"
                 )
             }
+            Self.warn(of: led, logger)
             host.update(plan.name) { $0.store = led.space }
-            return .led(led.space, PivotRoutes(pivot: led.space, leading, http: http, logger: logger))
+            let routes = PivotRoutes(pivot: led.space, leading, http: http, logger: logger)
+            return ServedSpace(name: plan.name, plan: plan, .led(led.space, routes), lossPath: led.lossPath)
         case .follow(let following):
             try folder.require(.node)
-            return .followed(
-                try NodeSession(
-                    name: plan.name, plan: following, folder: folder, host: host, http: http,
-                    options: options.storeOptions, connectTimeout: options.connectTimeout, address: address,
-                    logger: logger))
+            let session = try NodeSession(
+                name: plan.name, plan: following, folder: folder, host: host, http: http,
+                options: options.storeOptions, connectTimeout: options.connectTimeout, address: address, logger: logger)
+            return ServedSpace(name: plan.name, plan: plan, .followed(session))
         }
     }
 

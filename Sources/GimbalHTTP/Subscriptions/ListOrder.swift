@@ -2,15 +2,15 @@ import GimbalCRDT
 
 /// The order of a list, newest first, in which a key's index is found, and a key added or removed, in time that hardly grows
 /// with the list: chunks of some hundred keys, searched by halves.
-struct ListOrder: Sendable {
+package struct ListOrder: Sendable {
     private var chunks: [[KeyPlace]] = []
-    private(set) var count = 0
+    package private(set) var count = 0
 
     private static let chunkLimit = 512
 
-    init() {}
+    package init() {}
 
-    init(_ keys: [KeyPlace]) {
+    package init(_ keys: [KeyPlace]) {
         let sorted = keys.sorted()
         count = sorted.count
         chunks = stride(from: 0, to: sorted.count, by: Self.chunkLimit / 2).map {
@@ -19,10 +19,10 @@ struct ListOrder: Sendable {
     }
 
     /// First to last.
-    var keys: some Sequence<KeyPlace> { chunks.lazy.joined() }
+    package var keys: some Sequence<KeyPlace> { chunks.lazy.joined() }
 
     /// The index that the key has from now on.
-    mutating func insert(_ key: KeyPlace) -> Int {
+    package mutating func insert(_ key: KeyPlace) -> Int {
         guard let chunk = chunk(of: key) else {
             chunks = [[key]]
             count = 1
@@ -40,19 +40,28 @@ struct ListOrder: Sendable {
         return index
     }
 
-    func index(of key: KeyPlace) -> Int? {
+    package func index(of key: KeyPlace) -> Int? {
         guard let (chunk, offset) = find(key) else { return nil }
         return start(of: chunk) + offset
     }
 
     /// The index that the key had.
-    mutating func remove(_ key: KeyPlace) -> Int? {
+    package mutating func remove(_ key: KeyPlace) -> Int? {
         guard let (chunk, offset) = find(key) else { return nil }
         let index = start(of: chunk) + offset
+        remove(chunk, offset)
+        return index
+    }
+
+    /// The same for one whose index nobody asks for.
+    mutating func discard(_ key: KeyPlace) {
+        if let (chunk, offset) = find(key) { remove(chunk, offset) }
+    }
+
+    private mutating func remove(_ chunk: Int, _ offset: Int) {
         chunks[chunk].remove(at: offset)
         if chunks[chunk].isEmpty { chunks.remove(at: chunk) }
         count -= 1
-        return index
     }
 
     private func find(_ key: KeyPlace) -> (chunk: Int, offset: Int)? {

@@ -29,6 +29,9 @@ struct Subscription: Sendable {
 final class SubscriptionHub: Sendable {
     enum Input: Sendable {
         case changed([Path])
+        /// What vanishes from what matches is told when the hold of this number is released.
+        case hold(UInt64, Pattern)
+        case release(UInt64)
         /// Other spaces are served from now on.
         case spacesReplaced
         case subscribe(Subscription, TopicName, since: UInt64?)
@@ -75,6 +78,17 @@ final class SubscriptionHub: Sendable {
     func unsubscribe(_ id: UInt64, from name: TopicName) { submit(.unsubscribe(id, name)) }
     func refresh(_ id: UInt64, of name: TopicName) { submit(.refresh(id, name)) }
 
+    /// Keeps from subscribers of lists what vanishes from those that match, until `release`: a list that is deleted goes in
+    /// several commits and is told once. To be called before the first of them.
+    func holdBack(_ pattern: Pattern) -> UInt64 {
+        let id = nextID.add(1, ordering: .relaxed).newValue
+        submit(.hold(id, pattern))
+        return id
+    }
+
+    /// To be called once the last of the commits was told of.
+    func release(_ hold: UInt64) { submit(.release(hold)) }
+
     /// How many connections each topic has.
     var connections: [(name: String, connections: Int)] { switchboard.withLock { $0.connectionCounts } }
 
@@ -98,8 +112,8 @@ final class SubscriptionHub: Sendable {
                 guard let self, isAwake.load(ordering: .sequentiallyConsistent) else { return }
                 submit(.changed(paths))
             }
-            // A snapshot has taken the place of everything.
-            (store as? NodeSpace)?.onReplaced { [weak self] in self?.submit(.spacesReplaced) }
+            // A snapshot has taken the place of everything, or the storage was opened again.
+            store.onReplaced { [weak self] in self?.submit(.spacesReplaced) }
         }
     }
 

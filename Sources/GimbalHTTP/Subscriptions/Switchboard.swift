@@ -22,11 +22,21 @@ struct Switchboard {
         /// Changed since the read began.
         var missed: Set<Path> = []
         var isLoading = true
+        /// Vanished from a list that is being deleted, and not told yet.
+        var withheld: Set<Path> = []
         var audience = Audience()
         /// Those who wait for the first read, with the version that they know.
         var waiting: [(Subscription, since: UInt64?)] = []
         /// When the last one left.
         var emptySince: DispatchTime?
+
+        /// Takes note of what is not told yet, and of what came again before it was.
+        mutating func withhold(_ vanished: Set<Path>, _ present: [(path: Path, entry: VisibleEntry?)]) {
+            if !withheld.isEmpty { for (path, _) in present { withheld.remove(path) } }
+            // With more names than one message takes there is nothing to be named any more.
+            guard withheld.count <= Topic.nameLimit || topic?.name.isOfNames == false else { return }
+            withheld.formUnion(vanished)
+        }
 
         /// The subscriber's first messages, and its place among those who get the next ones.
         mutating func add(_ subscription: Subscription, _ since: UInt64?) {
@@ -46,6 +56,8 @@ struct Switchboard {
     /// Patterns of one collection by what their members begin with, so that a path finds them at once.
     private var collections: [[UInt8]: TopicName] = [:]
     private var patterns: [(pattern: Pattern, name: TopicName)] = []
+    /// Lists that are being deleted.
+    private var holds: [UInt64: Pattern] = [:]
     private var lastVersion: UInt64 = 0
     private var generation: UInt64 = 0
     private var loads: [Load] = []
@@ -80,11 +92,19 @@ struct Switchboard {
     /// Takes everything that is waiting; returns the reads that have to be made.
     mutating func process(_ inputs: ArraySlice<SubscriptionHub.Input>) -> [Load] {
         var changed: Set<Path> = []
-        for input in inputs { if case .changed(let paths) = input { changed.formUnion(paths) } }
+        for input in inputs {
+            switch input {
+            case .changed(let paths): changed.formUnion(paths)
+            // It came before the changes that it is about, which are told together with those before it.
+            case .hold(let id, let pattern): holds[id] = pattern
+            default: break
+            }
+        }
         if !changed.isEmpty { tell(changed) }
         for input in inputs {
             switch input {
-            case .changed: break
+            case .changed, .hold: break
+            case .release(let id): release(id)
             case .spacesReplaced: for name in lines.keys { beginLoading(name) }
             case .subscribe(let subscription, let name, let since): subscribe(subscription, name, since)
             case .unsubscribe(let id, let name): unsubscribe(id, name)
@@ -123,27 +143,50 @@ struct Switchboard {
     private mutating func update(_ name: TopicName, _ paths: [Path], _ entries: inout [Path: VisibleEntry?]) {
         do throws(StoreError) {
             var present: [(path: Path, entry: VisibleEntry?)] = []
+            var vanished: Set<Path> = []
             for path in paths {
-                if case .changes = name {
+                let isHeld = name.isOfMany && holds.values.contains { $0.matches(path) }
+                if case .changes = name, !isHeld {
                     present.append((path, nil))
-                } else if let known = entries[path] {
-                    present.append((path, known))
-                } else {
-                    let entry = try host.visible(path)
-                    entries[path] = .some(entry)
-                    present.append((path, entry))
+                    continue
                 }
+                let entry: VisibleEntry?
+                if let known = entries[path] {
+                    entry = known
+                } else {
+                    entry = try host.visible(path)
+                    entries[path] = .some(entry)
+                }
+                if isHeld, entry == nil { vanished.insert(path) } else { present.append((path, entry)) }
             }
-            let version = nextVersion()
-            guard let frame = lines[name]?.topic?.update(present, version: version) else { return }
-            lines[name]?.audience.tell(frame)
+            if !holds.isEmpty { lines[name]?.withhold(vanished, present) }
+            tell(name, present)
         } catch {
             fail(name, error)
         }
     }
 
+    private mutating func tell(_ name: TopicName, _ present: [(path: Path, entry: VisibleEntry?)]) {
+        guard !present.isEmpty else { return }
+        let version = nextVersion()
+        guard let frame = lines[name]?.topic?.update(present, version: version) else { return }
+        lines[name]?.audience.tell(frame)
+    }
+
+    /// A list is deleted: what vanished from it meanwhile is told. Whatever came there again has been told already.
+    private mutating func release(_ id: UInt64) {
+        guard let pattern = holds.removeValue(forKey: id) else { return }
+        // By name: a line that is held here as well would be copied as a whole.
+        for name in Array(lines.keys) {
+            let vanished = lines[name]?.withheld.filter { pattern.matches($0) } ?? []
+            guard !vanished.isEmpty else { continue }
+            lines[name]?.withheld.subtract(vanished)
+            tell(name, vanished.sorted().map { ($0, nil) })
+        }
+    }
+
     private mutating func nextVersion() -> UInt64 {
-        let now = UInt64(max(0, Date().timeIntervalSince1970) * 1_000_000_000)
+        let now = Date().unixNanoseconds
         lastVersion = max((lastVersion >> Self.saltBits) + 1, now >> Self.saltBits) << Self.saltBits | Self.salt
         return lastVersion
     }
@@ -185,6 +228,7 @@ struct Switchboard {
         lines[name]?.generation = generation
         lines[name]?.isLoading = true
         lines[name]?.missed = []
+        lines[name]?.withheld = []
         loads.append(Load(name: name, generation: generation))
     }
 
@@ -193,11 +237,14 @@ struct Switchboard {
         switch result {
         case .failure(let error): fail(name, error)
         case .success(let entries):
-            var topic = Topic(name, entries, version: nextVersion())
             lines[name]?.isLoading = false
             lines[name]?.missed = []
-            if line.topic != nil { lines[name]?.audience.tell(topic.snapshot()) }
-            lines[name]?.topic = topic
+            // Where nothing is new nothing is told.
+            if line.topic?.shows(entries) != true {
+                var topic = Topic(name, entries, version: nextVersion())
+                if line.topic != nil { lines[name]?.audience.tell(topic.snapshot()) }
+                lines[name]?.topic = topic
+            }
             var read: [Path: VisibleEntry?] = [:]
             update(name, line.missed.sorted(), &read)
             let waiting = lines[name]?.waiting ?? []

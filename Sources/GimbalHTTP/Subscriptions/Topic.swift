@@ -5,13 +5,16 @@ import NIOCore
 import NIOWebSocket
 
 /// What somebody subscribes to.
-enum TopicName: Hashable, Sendable, CustomStringConvertible {
+package enum TopicName: Hashable, Sendable, CustomStringConvertible {
     case key(Path)
     case list(Pattern)
     /// The names of keys that changed, without what they hold: costs nothing that grows with the collection, at either end.
     case changes(Pattern)
 
-    var description: String {
+    var isOfMany: Bool { if case .key = self { false } else { true } }
+    var isOfNames: Bool { if case .changes = self { true } else { false } }
+
+    package var description: String {
         switch self {
         case .key(let path): path.description
         case .list(let pattern): pattern.description
@@ -25,10 +28,10 @@ enum TopicName: Hashable, Sendable, CustomStringConvertible {
 ///
 /// Messages hold against what it told before and not against commits, so however many commits lie between two of them, each
 /// patch applies exactly, and after a quiet moment the client's copy is what GET answers.
-struct Topic: Sendable {
+package struct Topic: Sendable {
     let name: TopicName
     /// Rises with every message; about the nanoseconds of the last change.
-    private(set) var version: UInt64
+    package private(set) var version: UInt64
     private var entries: [Path: VisibleEntry] = [:]
     private var order = ListOrder()
     /// About what a snapshot of the list takes.
@@ -36,7 +39,7 @@ struct Topic: Sendable {
     private var history = MessageHistory()
     private var snapshotFrame: ByteBuffer?
 
-    init(_ name: TopicName, _ present: [VisibleEntry], version: UInt64) {
+    package init(_ name: TopicName, _ present: [VisibleEntry], version: UInt64) {
         self.name = name
         self.version = version
         for entry in present { entries[entry.path] = entry }
@@ -50,7 +53,7 @@ struct Topic: Sendable {
     ///
     /// - Parameter version: of the message, if there is one; greater than the last.
     /// - Returns: the message for all who have seen everything before it; nil if nothing changed for them.
-    mutating func update(_ changed: [(path: Path, entry: VisibleEntry?)], version: UInt64) -> ByteBuffer? {
+    package mutating func update(_ changed: [(path: Path, entry: VisibleEntry?)], version: UInt64) -> ByteBuffer? {
         let frame: ByteBuffer?
         switch name {
         case .key: frame = updateKey(changed, version)
@@ -63,8 +66,14 @@ struct Topic: Sendable {
         return frame
     }
 
+    /// Whether clients were told exactly this; what keys hold is not known to a topic of names.
+    func shows(_ present: [VisibleEntry]) -> Bool {
+        !name.isOfNames && present.count == entries.count
+            && present.allSatisfy { Self.looksTheSame(entries[$0.path], $0) }
+    }
+
     /// Everything, for one who knows nothing.
-    mutating func snapshot() -> ByteBuffer {
+    package mutating func snapshot() -> ByteBuffer {
         if let snapshotFrame { return snapshotFrame }
         let frame = snapshot(version)
         snapshotFrame = frame
@@ -72,7 +81,7 @@ struct Topic: Sendable {
     }
 
     /// The messages that one missed who has seen this version; nil if they are not known any more.
-    func missed(since version: UInt64) -> [ByteBuffer]? {
+    package func missed(since version: UInt64) -> [ByteBuffer]? {
         version == self.version ? [] : history.messages(from: version)
     }
 
@@ -110,6 +119,14 @@ struct Topic: Sendable {
     // MARK: Lists
 
     private mutating func updateList(_ changed: [(path: Path, entry: VisibleEntry?)], _ version: UInt64) -> ByteBuffer? {
+        if isEmptied(by: changed) {
+            entries = [:]
+            order = ListOrder()
+            snapshotBytes = 2
+            let frame = snapshot(version)
+            snapshotFrame = frame
+            return frame
+        }
         var patch = JSONPatchWriter()
         var isChanged = false
         /// Once a snapshot is shorter there is no patch any more.
@@ -130,6 +147,12 @@ struct Topic: Sendable {
         return TopicMessage.patch(patch.operations, version: version)
     }
 
+    /// Whether nothing is left of a list that had something: there is no shorter way to say so.
+    private func isEmptied(by changed: [(path: Path, entry: VisibleEntry?)]) -> Bool {
+        guard !entries.isEmpty, changed.count >= entries.count else { return false }
+        return changed.allSatisfy { $0.entry == nil } && changed.count { entries[$0.path] != nil } == entries.count
+    }
+
     private mutating func change(_ path: Path, to new: VisibleEntry?, writing: Bool) -> JSONPatchWriter {
         let old = entries[path]
         entries[path] = new
@@ -145,7 +168,10 @@ struct Topic: Sendable {
             patch.replace(pointer, MetaObject.bytes(new))
             return patch
         }
-        if let old, let index = order.remove(KeyPlace(old)) { patch.remove(.root.appending(index)) }
+        if let old {
+            if !writing { order.discard(KeyPlace(old)) }
+            if writing, let index = order.remove(KeyPlace(old)) { patch.remove(.root.appending(index)) }
+        }
         if let new {
             let index = order.insert(KeyPlace(new))
             if writing { patch.add(.root.appending(index), MetaObject.bytes(new)) }
@@ -159,7 +185,7 @@ struct Topic: Sendable {
     // MARK: Names alone
 
     /// Past this many in one message the client does better to read its page again.
-    private static let nameLimit = 1000
+    static let nameLimit = 1000
 
     private mutating func names(_ changed: [Path], _ version: UInt64) -> ByteBuffer {
         snapshotFrame = nil

@@ -1,4 +1,5 @@
 import Foundation
+import GimbalClient
 import GimbalStore
 import GimbalWire
 import NIOCore
@@ -44,6 +45,7 @@ final class WebSocketHandler: ChannelInboundHandler, Subscriber {
     private var queue = CircularBuffer<ByteBuffer>()
     private var queuedBytes = 0
     private var isClosing = false
+    private var rules = FrameRules()
     private var stalled: Scheduled<Void>?
     private var ticks: RepeatedTask?
 
@@ -75,7 +77,7 @@ final class WebSocketHandler: ChannelInboundHandler, Subscriber {
     }
 
     private func tick() {
-        let nanoseconds = UInt64(max(0, Date().timeIntervalSince1970) * 1_000_000_000)
+        let nanoseconds = Date().unixNanoseconds
         // A clock that waits in a queue is no clock.
         guard context?.channel.isWritable == true else { return }
         send(ServerFrame.make(.binary, ByteBuffer(string: String(nanoseconds))))
@@ -162,7 +164,11 @@ final class WebSocketHandler: ChannelInboundHandler, Subscriber {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let frame = unwrapInboundIn(data)
-        guard frame.maskKey != nil else { return end(.protocolError, "a client masks its frames") }
+        do throws(FrameRules.Violation) {
+            try rules.check(frame, isFromClient: true)
+        } catch {
+            return end(error.code, error.sentence)
+        }
         switch frame.opcode {
         case .ping: if !isClosing { send(ServerFrame.make(.pong, frame.unmaskedData)) }
         case .connectionClose: finish(frame.unmaskedData, context)
@@ -170,16 +176,19 @@ final class WebSocketHandler: ChannelInboundHandler, Subscriber {
         }
     }
 
-    /// The client's word to close: it is said back, then the connection ends.
+    /// The client's word to close: its code is said back if it is one, then the connection ends.
     private func finish(_ payload: ByteBuffer, _ context: ChannelHandlerContext) {
         let channel = context.channel
         guard !isClosing else { return channel.close(promise: nil) }
         isClosing = true
         leave()
-        let code = ByteBuffer(payload.readableBytesView.prefix(2))
-        context.writeAndFlush(wrapOutboundOut(ServerFrame.make(.connectionClose, code))).whenComplete { _ in
-            channel.close(promise: nil)
+        let reply: ByteBuffer
+        do throws(FrameRules.Violation) {
+            reply = ServerFrame.make(.connectionClose, try FrameRules.reply(toClosing: payload))
+        } catch {
+            reply = ServerFrame.close(error.code, error.sentence)
         }
+        context.writeAndFlush(wrapOutboundOut(reply)).whenComplete { _ in channel.close(promise: nil) }
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {

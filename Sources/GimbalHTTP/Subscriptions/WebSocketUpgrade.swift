@@ -1,3 +1,4 @@
+import Foundation
 import GimbalCRDT
 import GimbalStore
 import NIOCore
@@ -22,10 +23,17 @@ struct WebSocketUpgrade {
 
     func decide(_ head: HTTPRequestHead) -> Decision {
         let offered = head.headers[canonicalForm: "upgrade"].map { $0.lowercased() }
-        guard head.method == .GET, offered.contains("websocket") else { return .ignore }
-        guard head.headers[canonicalForm: "sec-websocket-version"].contains("13"),
-            head.headers.first(name: "sec-websocket-key") != nil
-        else { return .refuse(.failure(426, "bad-upgrade", "WebSocket of version 13 (RFC 6455), with its key, expected")) }
+        guard head.method == .GET, head.version != .http1_0, offered.contains("websocket") else { return .ignore }
+        guard head.headers[canonicalForm: "connection"].contains(where: { $0.lowercased() == "upgrade" }) else {
+            return .refuse(Self.bad("Connection does not name Upgrade: something on the way may have taken it off"))
+        }
+        guard head.headers[canonicalForm: "sec-websocket-version"].elementsEqual(["13"]) else {
+            return .refuse(.failure(426, "bad-upgrade", "WebSocket of version 13 (RFC 6455) expected"))
+        }
+        let keys = head.headers["sec-websocket-key"].map { Data(base64Encoded: $0) }
+        guard keys.count == 1, keys[0]?.count == 16 else {
+            return .refuse(Self.bad("one Sec-WebSocket-Key of 16 bytes in Base64 expected"))
+        }
         var headers = HTTPHeaders()
         // Clients that can set no header send their token as a second protocol; the first is the one that is spoken.
         if head.headers[canonicalForm: "sec-websocket-protocol"].contains("bearer") {
@@ -33,6 +41,8 @@ struct WebSocketUpgrade {
         }
         return purpose(head.uri, headers)
     }
+
+    private static func bad(_ sentence: String) -> KeyAnswer { .failure(400, "bad-upgrade", sentence) }
 
     private func purpose(_ uri: String, _ headers: HTTPHeaders) -> Decision {
         let parts = uri.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
@@ -104,6 +114,13 @@ struct WebSocketUpgrade {
 
 /// The handlers of a connection that speak HTTP/1.1.
 struct HTTPHandlers {
-    let encoder = HTTPResponseEncoder()
+    /// Answers come with their lengths and codings stated: it adds chunks to the answer to a HEAD.
+    let encoder = HTTPResponseEncoder(configuration: framing)
     let decoder = ByteToMessageHandler(HTTPRequestDecoder(leftOverBytesStrategy: .forwardBytes))
+
+    private static var framing: HTTPResponseEncoder.Configuration {
+        var configuration = HTTPResponseEncoder.Configuration()
+        configuration.automaticallySetFramingHeaders = false
+        return configuration
+    }
 }

@@ -161,8 +161,8 @@ extension Exchange.NodeView {
 }
 
 extension Cursor {
-    /// Whether everything that the pivot had at `place` is in a base here. Epochs of one number are one only if their dice agree: a
-    /// pivot that was restored from a backup opens others.
+    /// Whether everything that the pivot had at `place` is in a base here. Epochs of one number are one only if their dice agree:
+    /// a pivot that was restored from a backup opens others.
     public func reaches(_ place: Cursor) -> Bool { epoch == place.epoch && position >= place.position }
 }
 

@@ -37,8 +37,8 @@ extension Exchange {
         }
     }
 
-    /// A pivot that refuses connections is away at once. One behind a link that swallows everything is only slow until its question
-    /// is old; a stream that is open says that it is not away.
+    /// A pivot that refuses connections is away at once. One behind a link that swallows everything is only slow until its
+    /// question is old; a stream that is open says that it is not away.
     private func isAway(_ turn: Turn) -> Bool {
         if let until = question.awayUntil, turn.now < until { return question.wasFollowing || !standing.isFollowing }
         guard question.request != nil, !standing.isFollowing else { return false }

@@ -12,8 +12,8 @@ import GimbalWire
 /// requests to send, inputs to feed to the core, reads to answer, and when to be woken. An executor carries them out in
 /// their order and decides nothing: `ReplicationClient` does it over HTTP.
 ///
-/// **Implementation.** Nothing of it is durable: after a start it begins anew. It knows no clock and no dice. Each request has a number, so
-/// that an answer to one that was given up is told from an answer to its successor. All waits are in `Pauses`.
+/// **Implementation.** Nothing of it is durable: after a start it begins anew. It knows no clock and no dice. Each request has a
+/// number, so that an answer to one that was given up is told from an answer to its successor. All waits are in `Pauses`.
 public struct Exchange: Sendable {
     /// Rising; never used twice.
     public typealias RequestID = UInt64

@@ -114,7 +114,8 @@ extension NodeCore {
         var needs = NodeNeeds()
         for input in inputs {
             switch input {
-            case .write(let request): if let path = request.path { needs.paths.insert(path) }
+            case .write(let request):
+                if let path = request.path { needs.paths.insert(path) } else { needs.paths.formUnion(request.paths) }
             case .page(let page): need(page, &needs)
             case .seal: needs.outbox = .unsealed(from: sealedThrough + 1)
             case .reissue:
@@ -128,7 +129,7 @@ extension NodeCore {
                 needs.includesOutboxPaths = true
                 needs.includesOverlaidPaths = true
                 needs.isOfStagedSnapshot = true
-            case .joined, .pushAnswered, .pushFailed, .pushInterrupted, .retryPush, .investigate: break
+            case .joined, .pushAnswered, .pushFailed, .pushInterrupted, .pushBlocked, .retryPush, .investigate: break
             }
         }
         return needs

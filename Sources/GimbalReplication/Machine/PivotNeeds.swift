@@ -5,6 +5,8 @@ import GimbalWire
 public struct PivotNeeds: Sendable {
     /// Paths whose states are needed; one may come twice.
     public var paths: [Path] = []
+    /// The same of paths that are as a rule about to go.
+    public var leavingPaths: [Path] = []
     /// Positions at which nodes stand that push.
     public var positions: [UInt64] = []
 
@@ -32,7 +34,8 @@ extension PivotCore: Machine {
         needs.paths.reserveCapacity(inputs.count)
         for input in inputs {
             switch input {
-            case .write(let request): if let path = request.path { needs.paths.append(path) }
+            case .write(let request):
+                if let path = request.path { needs.paths.append(path) } else { needs.leavingPaths += request.paths }
             case .push(let push):
                 needs.positions.append(push.cursor.position)
                 for delta in push.deltas { needs.paths += delta.paths }

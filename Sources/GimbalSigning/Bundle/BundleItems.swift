@@ -93,7 +93,7 @@ public enum BundleItem: Hashable, Sendable {
         switch (try reader.unsigned(), fields) {
         case (Kind.entry, 5):
             let tree = try reader.count(upTo: mostInHead - 1, "tree")
-            let position = try reader.unsigned()
+            let position = try reader.ordinal()
             let entry = try LogEntry(from: &reader)
             var path: [Digest] = []
             for _ in 0..<(try reader.arrayCount(upTo: longestPath, "hashes of an inclusion path")) {
@@ -104,7 +104,7 @@ public enum BundleItem: Hashable, Sendable {
             return .unplaced(try SealedDelta(from: &reader))
         case (Kind.end, 4):
             return .end(
-                entries: try reader.unsigned(), unplaced: try reader.unsigned(), hash: try reader.fixed(Digest.self))
+                entries: try reader.ordinal(), unplaced: try reader.ordinal(), hash: try reader.fixed(Digest.self))
         case (let kind, _):
             throw WireError(.unknownKind, at: start, "bundle item of kind \(kind)")
         }

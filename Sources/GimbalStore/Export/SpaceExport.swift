@@ -158,7 +158,7 @@ extension NodeSpace {
     public func export() throws(StoreError) -> SpaceExport? {
         let view = try storing { () throws(StorageError) in try engine.view() }
         guard let checkpoint = try SpaceLoader(view: view).nodeRecord()?.checkpoint else { return nil }
-        guard let certificate else {
+        guard let certificate = try certificate else {
             throw .damaged(record: "certificate", WireError(.truncated, at: 0, "there is none"))
         }
         return SpaceExport(view: view, space: space, certificate: certificate, checkpoint: checkpoint)

@@ -53,6 +53,9 @@ enum CommitRecord {
             let dot = Dot(replica: letter.replica, sequence: letter.operation.sequence)
             batch.put(encode(letter), at: RecordKey.dot(dot), in: .deadLetters)
         }
+        if commit.isIncarnationNew, let author = commit.record.author {
+            batch.put(author.bytes, at: RecordKey.author, in: .metadata)
+        }
         batch.put(encode(commit.record), at: RecordKey.record, in: .metadata)
         return batch
     }
@@ -88,7 +91,7 @@ enum CommitRecord {
     ) throws(WireError) -> (firstSequence: UInt64, headerHash: Digest, position: UInt64) {
         var reader = CBORReader(bytes)
         try reader.array(of: 3)
-        return (try reader.unsigned(), try reader.fixed(Digest.self), try reader.unsigned())
+        return (try reader.ordinal(), try reader.fixed(Digest.self), try reader.ordinal())
     }
 
     private static func encode(_ frontier: MerkleTree.Frontier, _ base: SpaceBase) -> [UInt8] {
@@ -114,7 +117,7 @@ enum CommitRecord {
     static func decodeSealed(_ bytes: [UInt8], first: UInt64) throws(WireError) -> (SealedLink, SealedDelta) {
         var reader = CBORReader(bytes)
         try reader.array(of: 3)
-        let (last, headerHash) = (try reader.unsigned(), try reader.fixed(Digest.self))
+        let (last, headerHash) = (try reader.ordinal(), try reader.fixed(Digest.self))
         let delta = try SealedDelta(from: &reader)
         let link = SealedLink(firstSequence: first, lastSequence: last, headerHash: headerHash, bytes: delta.bytes.count)
         return (link, delta)
@@ -153,9 +156,9 @@ enum CommitRecord {
         var reader = CBORReader(bytes)
         try reader.array(of: 8)
         var record = NodeRecord(
-            incarnation: try reader.unsigned(), nextSequence: try reader.unsigned(), clock: try reader.stamp(),
-            epoch: Epoch(number: try reader.unsigned(), random: try reader.unsigned()), isReady: try reader.bool(),
-            spoiledFrom: try reader.unsigned())
+            incarnation: try reader.unsigned(), nextSequence: try reader.ordinal(), clock: try reader.stamp(),
+            epoch: Epoch(number: try reader.ordinal(), random: try reader.unsigned()), isReady: try reader.bool(),
+            spoiledFrom: try reader.ordinal())
         record.checkpoint = reader.takeNull() ? nil : try SignedPayload(from: &reader)
         try reader.expectEnd()
         return record

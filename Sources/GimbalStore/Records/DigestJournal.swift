@@ -3,14 +3,17 @@ import GimbalWire
 
 /// Keeps the state digest on disk with one write a commit: the buckets that changed go into a ring of records, and the whole
 /// digest is written each time the ring is full.
-struct DigestJournal: Sendable {
+package struct DigestJournal: Sendable {
     private static let ringSize: UInt64 = 64
 
     /// Commits that were recorded.
-    private(set) var count: UInt64 = 0
+    package private(set) var count: UInt64 = 0
+
+    package init() {}
 
     /// Adds what one commit changed. Keep the returned journal once the commit is on disk.
-    func adding(_ buckets: [(index: Int, bytes: [UInt8])], of digest: StateDigest, to batch: inout StorageBatch) -> DigestJournal
+    package func adding(_ buckets: [(index: Int, bytes: [UInt8])], of digest: StateDigest, to batch: inout StorageBatch)
+        -> DigestJournal
     {
         var next = self
         next.count += 1
@@ -33,14 +36,14 @@ struct DigestJournal: Sendable {
     }
 
     /// Another digest altogether. Keep the returned journal once the commit is on disk.
-    func replacing(_ digest: StateDigest, in batch: inout StorageBatch) -> DigestJournal {
+    package func replacing(_ digest: StateDigest, in batch: inout StorageBatch) -> DigestJournal {
         var next = self
         next.count = (count / Self.ringSize + 1) * Self.ringSize - 1
         return next.adding([], of: digest, to: &batch)
     }
 
     /// Reads the digest back: the last whole one and what changed since, which must be there without a gap.
-    static func load(_ view: any StorageView) throws(StoreError) -> (DigestJournal, StateDigest) {
+    package static func load(_ view: any StorageView) throws(StoreError) -> (DigestJournal, StateDigest) {
         var digest = StateDigest()
         var journal = DigestJournal()
         let stored = try storing { () throws(StorageError) in
@@ -50,7 +53,7 @@ struct DigestJournal: Sendable {
             if let whole = stored[0] {
                 var reader = CBORReader(whole)
                 try reader.array(of: 2)
-                journal.count = try reader.unsigned()
+                journal.count = try reader.ordinal()
                 guard digest.restoreAll(from: try reader.byteString()) else { throw WireError(.truncated) }
             }
             var changes: [UInt64: CBORReader] = [:]
@@ -58,7 +61,7 @@ struct DigestJournal: Sendable {
             for record in stored.dropFirst().compactMap({ $0 }) {
                 var reader = CBORReader(record)
                 let items = try reader.arrayCount(upTo: 1 + StateDigest.bucketCount * 2, "buckets")
-                let count = try reader.unsigned()
+                let count = try reader.ordinal()
                 guard count > journal.count else { continue }
                 changes[count] = reader
                 itemCounts[count] = items / 2

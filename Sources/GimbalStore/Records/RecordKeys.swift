@@ -7,6 +7,7 @@ enum RecordKey {
     static let format = Array("format".utf8)
     static let space = Array("space".utf8)
     static let record = Array("record".utf8)
+    static let author = Array("author".utf8)
     static let certificate = Array("certificate".utf8)
     static let base = Array("base".utf8)
     static let epochPrefix = Array("epoch/".utf8)
@@ -22,6 +23,13 @@ enum RecordKey {
 
     static func number(from bytes: some Collection<UInt8>) -> UInt64 {
         bytes.suffix(8).reduce(0) { $0 << 8 | UInt64($1) }
+    }
+
+    /// The number at the end of a key that this program may not have written itself.
+    static func ordinal(from bytes: some Collection<UInt8>) throws(WireError) -> UInt64 {
+        let number = number(from: bytes)
+        guard number < Limits.ordinalLimit else { throw WireError(.tooLarge, at: 0, "a number in a key: below 2^62") }
+        return number
     }
 
     static func replica(_ replica: ReplicaID) -> [UInt8] { replica.author.bytes + number(replica.incarnation) }

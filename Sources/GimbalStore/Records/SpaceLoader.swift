@@ -58,6 +58,25 @@ struct SpaceLoader {
         guard foundSpace == space else { throw .anotherSpace(found: foundSpace, expected: space) }
     }
 
+    /// Which space a store is of; nil in a new one.
+    static func space(of engine: any StorageEngine) throws(StoreError) -> SpaceID? {
+        let stored = try storing { () throws(StorageError) in try engine.load([RecordKey.space], from: .metadata)[0] }
+        guard let stored else { return nil }
+        guard let space = SpaceID(stored) else { throw .damaged(record: "space id", WireError(.truncated)) }
+        return space
+    }
+
+    /// Which space a node's store is of; nil when nothing ever came into it from the pivot or from a client.
+    static func survey(_ engine: any StorageEngine) throws(StoreError) -> SpaceID? {
+        guard let space = try space(of: engine) else { return nil }
+        let loader = SpaceLoader(view: engine)
+        let record = try loader.nodeRecord()
+        let (_, _, frontier) = try loader.frontier()
+        let letters = try loader.deadLetters()
+        let isBlank = frontier.count == 0 && (record?.nextSequence ?? 1) == 1 && record?.isReady != true && letters.isEmpty
+        return isBlank ? nil : space
+    }
+
     func base(_ space: SpaceID) throws(StoreError) -> (SpaceBase, DigestJournal) {
         let (journal, digest) = try DigestJournal.load(view)
         var refused: [Dot: String] = [:]
@@ -74,7 +93,7 @@ struct SpaceLoader {
     /// The dot in a key.
     static func dot(_ key: [UInt8]) throws(WireError) -> Dot {
         guard let replica = RecordKey.replica(from: key.prefix(40)), key.count == 48 else { throw WireError(.truncated) }
-        return Dot(replica: replica, sequence: RecordKey.number(from: key))
+        return Dot(replica: replica, sequence: try RecordKey.ordinal(from: key))
     }
 
     /// The last link of each replica's chain is its head.
@@ -85,8 +104,9 @@ struct SpaceLoader {
             guard let replica = RecordKey.replica(from: key.prefix(40)), key.count == 48 else {
                 throw .damaged(record: "chain", WireError(.truncated))
             }
-            let link = try decoding("chain of \(replica)") { () throws(WireError) in try CommitRecord.decodeLink(value) }
-            heads[replica] = Head(sequence: RecordKey.number(from: key), headerHash: link.headerHash)
+            heads[replica] = try decoding("chain of \(replica)") { () throws(WireError) in
+                Head(sequence: try RecordKey.ordinal(from: key), headerHash: try CommitRecord.decodeLink(value).headerHash)
+            }
             upper = RecordKey.replica(replica)
         }
         return VersionVector(heads: heads)
@@ -107,12 +127,12 @@ struct SpaceLoader {
         return try decoding("log frontier") { () throws(WireError) in
             var reader = CBORReader(bytes)
             try reader.array(of: 4)
-            let firstPosition = try reader.unsigned()
+            let firstPosition = try reader.ordinal()
             let greatestStamp = try reader.stamp()
-            let count = try reader.unsigned()
+            let count = try reader.ordinal()
             var subtrees: [Digest] = []
             for _ in 0..<(try reader.arrayCount(upTo: 64, "subtrees")) { subtrees.append(try reader.fixed(Digest.self)) }
-            guard let frontier = MerkleTree.Frontier(count: count, subtrees: subtrees) else {
+            guard firstPosition > 0, let frontier = MerkleTree.Frontier(count: count, subtrees: subtrees) else {
                 throw WireError(.inconsistent)
             }
             return (firstPosition, greatestStamp, frontier)
@@ -135,14 +155,14 @@ struct SpaceLoader {
             (record.clock, record.pivotMilliseconds) = try decoding("pivot record") { () throws(WireError) in
                 var reader = CBORReader(bytes)
                 try reader.array(of: 2)
-                return (try reader.stamp(), try reader.unsigned())
+                return (try reader.stamp(), try reader.ordinal())
             }
         }
         try scan(RecordKey.epochPrefix, "epochs") { key, value throws(WireError) in
             var reader = CBORReader(value)
             try reader.array(of: 2)
-            let epoch = Epoch(number: RecordKey.number(from: key), random: try reader.unsigned())
-            record.epochs.append(.init(epoch: epoch, firstPosition: try reader.unsigned()))
+            let epoch = Epoch(number: try RecordKey.ordinal(from: key), random: try reader.unsigned())
+            record.epochs.append(.init(epoch: epoch, firstPosition: try reader.ordinal()))
         }
         return record
     }
@@ -153,10 +173,31 @@ struct SpaceLoader {
         return try decoding("node record") { () throws(WireError) in try CommitRecord.decodeNodeRecord(bytes) }
     }
 
+    /// Whose incarnation the record's is, as it was stored; nil in a store that an older version wrote.
+    func storedAuthor() throws(StoreError) -> AuthorID? {
+        try metadata(RecordKey.author).map { bytes throws(StoreError) in
+            guard let author = AuthorID(bytes) else { throw .damaged(record: "author", WireError(.truncated)) }
+            return author
+        }
+    }
+
+    /// Whose incarnation the record's is; nil when nothing was sealed under it, so that it can become anybody's.
+    func author(of record: NodeRecord) throws(StoreError) -> AuthorID? {
+        if let stored = try storedAuthor() { return stored }
+        let heads = try versionVector().sorted
+        if let own = heads.first(where: { $0.replica.incarnation == record.incarnation }) { return own.replica.author }
+        var author: AuthorID?
+        try scan(from: [], until: nil, in: .sealed, "sealed outbox") { key, value throws(WireError) in
+            author = try CommitRecord.decodeSealed(value, first: RecordKey.number(from: key)).1.claimedHeader.replica.author
+            return false
+        }
+        return author
+    }
+
     func sealedLinks() throws(StoreError) -> [SealedLink] {
         var links: [SealedLink] = []
         try scan([], in: .sealed, "sealed outbox") { key, value throws(WireError) in
-            links.append(try CommitRecord.decodeSealed(value, first: RecordKey.number(from: key)).0)
+            links.append(try CommitRecord.decodeSealed(value, first: RecordKey.ordinal(from: key)).0)
         }
         return links
     }

@@ -118,7 +118,7 @@ enum StateRecord {
     static func decodeDot(_ reader: inout CBORReader) throws(WireError) -> Dot {
         Dot(
             replica: ReplicaID(author: try reader.fixed(AuthorID.self), incarnation: try reader.unsigned()),
-            sequence: try reader.unsigned())
+            sequence: try reader.ordinal())
     }
 
     // MARK: Overlays
@@ -138,7 +138,7 @@ enum StateRecord {
         try reader.array(of: 3)
         let view = reader.takeNull() ? nil : try decode(&reader, at: path)
         var pending: [UInt64] = []
-        for _ in 0..<(try reader.arrayCount(upTo: Int.max, "pending operations")) { pending.append(try reader.unsigned()) }
+        for _ in 0..<(try reader.arrayCount(upTo: Int.max, "pending operations")) { pending.append(try reader.ordinal()) }
         let observed = try decodeDots(&reader)
         try reader.expectEnd()
         return Overlay(view: view, pending: pending, observed: observed)
@@ -197,7 +197,7 @@ enum StateRecord {
     static func decodePending(_ reader: inout CBORReader) throws(WireError) -> PendingOperation {
         let start = reader.offset
         try reader.array(of: 7)
-        let sequence = try reader.unsigned()
+        let sequence = try reader.ordinal()
         let stamp = try reader.stamp()
         guard let path = Path(reader.bytes[try reader.textRange()]) else { throw WireError(.badPath, at: start) }
         let observed = try decodeDots(&reader)

@@ -28,7 +28,7 @@ final class FollowerTable: Sendable {
             guard let author = AuthorID(key.dropFirst(prefix.count)) else { throw WireError(.truncated) }
             var reader = CBORReader(value)
             try reader.array(of: 2)
-            stored[author] = Follower(position: try reader.unsigned(), heardMilliseconds: try reader.unsigned())
+            stored[author] = Follower(position: try reader.ordinal(), heardMilliseconds: try reader.ordinal())
             return true
         }
         state.withLock { $0.followers = stored }
@@ -66,6 +66,11 @@ final class FollowerTable: Sendable {
             writer.unsigned(follower.heardMilliseconds)
             batch.put(writer.bytes, at: RecordKey.follower(author), in: .metadata)
         }
-        try storing { () throws(StorageError) in try engine.commit(batch) }
+        do throws(StoreError) {
+            try storing { () throws(StorageError) in try engine.commit(batch) }
+        } catch {
+            state.withLock { $0.changed.formUnion(changed.map(\.0)) }
+            throw error
+        }
     }
 }

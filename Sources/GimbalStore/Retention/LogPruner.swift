@@ -182,7 +182,7 @@ struct SubtreeStore {
     static func decode(_ bytes: [UInt8], first: UInt64) throws(WireError) -> LogSubtree {
         var reader = CBORReader(bytes)
         try reader.array(of: 2)
-        let leaves = try reader.unsigned()
+        let leaves = try reader.ordinal()
         guard leaves > 0 else { throw WireError(.inconsistent) }
         return LogSubtree(first: first, leaves: leaves, hash: try reader.fixed(Digest.self))
     }

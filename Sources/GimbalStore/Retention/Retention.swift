@@ -28,6 +28,7 @@ final class Retention: Sendable {
     private struct Asking: Sendable {
         /// Nil when the space is gone.
         var situation: @Sendable () -> Situation? = { nil }
+        var failed: @Sendable (StoreError) -> Void = { _ in }
     }
 
     private let asking = Mutex(Asking())
@@ -37,7 +38,7 @@ final class Retention: Sendable {
     /// The record as it is on disk, for those who must not wait for a step.
     private let published: Mutex<RetentionRecord>
     private let hasReplacedSections = Mutex(false)
-    private let wakeUp = DispatchSemaphore(value: 0)
+    private let wakeUp = WakeUp()
     private let ended = DispatchSemaphore(value: 0)
     private let isClosed = Mutex(false)
     private let failure = Mutex<StoreError?>(nil)
@@ -50,13 +51,16 @@ final class Retention: Sendable {
         published = Mutex(stored)
     }
 
-    /// Starts the thread; it ends with `close`, or when there is no situation any more.
-    func start(_ situation: @escaping @Sendable () -> Situation?) {
-        asking.withLock { $0.situation = situation }
+    /// Starts the thread; it ends with `close`, or when there is no situation any more. `failed` hears what keeps it from its
+    /// work.
+    func start(
+        failed: @escaping @Sendable (StoreError) -> Void, _ situation: @escaping @Sendable () -> Situation?
+    ) {
+        asking.withLock { $0 = Asking(situation: situation, failed: failed) }
         let thread = Thread { [self] in
             while !isClosed.withLock({ $0 }) {
                 guard run() else { break }
-                _ = wakeUp.wait(timeout: .now() + .milliseconds(options.intervalMilliseconds))
+                wakeUp.wait(milliseconds: UInt64(clamping: options.intervalMilliseconds))
             }
             ended.signal()
         }
@@ -99,6 +103,14 @@ final class Retention: Sendable {
     /// Entries from here on are whole.
     var horizon: UInt64 { published.withLock { $0.horizon } }
 
+    /// Reads what is on disk: after a failure that may be a step further than what is known here.
+    func reload() throws(StoreError) {
+        try record.withLock { record throws(StoreError) in
+            record = try RetentionRecord.load(engine)
+            published.withLock { $0 = record }
+        }
+    }
+
     /// Replaces the whole log in `install`, which commits the record that it is given.
     func replaceLog<Failure: Error>(
         _ new: RetentionRecord, _ install: () throws(Failure) -> Void
@@ -127,6 +139,7 @@ final class Retention: Sendable {
             failure.withLock { $0 = nil }
         } catch {
             failure.withLock { $0 = error }
+            asking.withLock { $0 }.failed(error)
         }
         return true
     }
@@ -138,7 +151,7 @@ final class Retention: Sendable {
             let rest = options.rest(
                 after: worked, isGrowing: end > before.end, entries: status.entries, bytes: status.bytes)
         else { return }
-        _ = wakeUp.wait(timeout: .now() + rest / .seconds(1))
+        wakeUp.wait(milliseconds: UInt64(max(0, rest / .milliseconds(1))))
     }
 
     private func clearReplacedSections() throws(StoreError) {

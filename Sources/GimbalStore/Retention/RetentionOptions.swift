@@ -67,14 +67,17 @@ struct RetentionRecord: Hashable, Sendable {
     init(decoding bytes: [UInt8]) throws(WireError) {
         var reader = CBORReader(bytes)
         try reader.array(of: 7)
-        horizon = try reader.unsigned()
-        prunedTo = try reader.unsigned()
-        retained = try reader.unsigned()
-        sweep = try reader.unsigned()
-        crossed = try reader.unsigned()
-        countedTo = try reader.unsigned()
-        self.bytes = try reader.unsigned()
+        // The horizon is one beyond the last position.
+        let limit = Limits.ordinalLimit * 2
+        horizon = try reader.ordinal(below: limit)
+        prunedTo = try reader.ordinal(below: limit)
+        retained = try reader.ordinal(below: limit)
+        sweep = try reader.ordinal(below: limit)
+        crossed = try reader.ordinal(below: limit)
+        countedTo = try reader.ordinal(below: limit)
+        self.bytes = try reader.ordinal(below: limit)
         try reader.expectEnd()
+        guard horizon > 0 else { throw WireError(.inconsistent, at: 0, "positions begin with 1") }
     }
 
     static func load(_ view: any StorageView) throws(StoreError) -> RetentionRecord {

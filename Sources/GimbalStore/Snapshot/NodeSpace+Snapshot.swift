@@ -11,6 +11,7 @@ extension NodeSpace {
         await withCheckedContinuation { continuation in
             deliver(.snapshot(snapshot)) { continuation.resume() }
         }
+        if let failure = keeper.failure { throw StoreError.storage(failure) }
         let reached = cursor
         let place = snapshot.checkpoint.checkpoint.cursor
         // Pages may have moved it further already.
@@ -24,6 +25,12 @@ extension NodeSpace {
     public var retentionStatus: (horizon: UInt64, entries: UInt64, bytes: UInt64, retained: UInt64) {
         let status = retention.status
         return (status.horizon, status.entries, status.bytes, status.retained)
+    }
+
+    /// What the last snapshot was found not to prove: its signatures are checked after it is installed.
+    public var proofFault: NodeFault? {
+        guard case .failed(let reason)? = proofs.status?.state else { return nil }
+        return .local(code: "unproven", detail: reason)
     }
 
     /// How far the proofs of the last snapshot are checked; nil when there never was one.

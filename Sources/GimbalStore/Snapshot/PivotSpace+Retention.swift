@@ -72,7 +72,7 @@ extension PivotSpace {
     }
 
     func startRetention() {
-        retention.start { [weak self] in self?.situation }
+        retention.start(failed: { [keeper] in keeper.noticed($0) }, { [weak self] in self?.situation })
     }
 
     private var situation: Retention.Situation {

@@ -18,11 +18,19 @@ final class ProofCheck: Sendable {
 
     init(engine: any StorageEngine) throws(StoreError) {
         self.engine = engine
+        published = Mutex(try Self.stored(engine))
+    }
+
+    private static func stored(_ engine: any StorageEngine) throws(StoreError) -> ProofStatus? {
         let bytes = try storing { () throws(StorageError) in try engine.load([RecordKey.proofs], from: .metadata)[0] }
-        published = Mutex(
-            try bytes.map { bytes throws(StoreError) in
-                try decoding("proofs") { () throws(WireError) in try ProofStatus(decoding: bytes) }
-            })
+        return try bytes.map { bytes throws(StoreError) in
+            try decoding("proofs") { () throws(WireError) in try ProofStatus(decoding: bytes) }
+        }
+    }
+
+    /// After the storage was opened again: a check that it broke off begins anew, and one that an install made due begins.
+    func reload() throws(StoreError) {
+        if let status = try Self.stored(engine) { restart(status) }
     }
 
     /// Nil when there never was a snapshot.
@@ -170,8 +178,8 @@ public struct ProofStatus: Hashable, Sendable {
     init(decoding bytes: [UInt8]) throws(WireError) {
         var reader = CBORReader(bytes)
         try reader.array(of: 3)
-        through = try reader.unsigned()
-        entries = try reader.unsigned()
+        through = try reader.ordinal()
+        entries = try reader.ordinal()
         if reader.takeNull() {
             state = .pending
         } else {

@@ -103,14 +103,16 @@ struct SnapshotFrame: Sendable {
 
 /// Tells which paths were certainly not seen before (B. Bloom, "Space/Time Trade-offs in Hash Coding with Allowable Errors",
 /// 1970). Of fixed size: with very many paths it answers "maybe" more often, which costs a look-up each.
-struct PathFilter: Sendable {
+package struct PathFilter: Sendable {
     private static let bitCount: UInt64 = 1 << 25
     private static let probes: UInt64 = 4
     /// Empty until the first path: what is refused before it costs no memory.
     private var words: [UInt64] = []
 
+    package init() {}
+
     /// FNV-1a, finished by SplitMix64's mixer.
-    static func hash(_ path: ArraySlice<UInt8>) -> UInt64 {
+    package static func hash(_ path: ArraySlice<UInt8>) -> UInt64 {
         var hash: UInt64 = 0xcbf2_9ce4_8422_2325
         for byte in path { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
         hash = (hash ^ (hash >> 30)) &* 0xbf58_476d_1ce4_e5b9
@@ -119,7 +121,7 @@ struct PathFilter: Sendable {
     }
 
     /// Adds a path. False when it was certainly not there.
-    mutating func insert(_ hash: UInt64) -> Bool {
+    package mutating func insert(_ hash: UInt64) -> Bool {
         if words.isEmpty { words = [UInt64](repeating: 0, count: Int(Self.bitCount / 64)) }
         var wasThere = true
         let step = hash >> 32 | 1

@@ -66,9 +66,12 @@ public actor SnapshotIntake {
         let verified = try VerifiedCheckpoint(verifying: head.checkpoints[0], by: pivot, of: space, primitives)
         let checkpoint = verified.checkpoint
         guard checkpoint.firstPosition >= 1, checkpoint.firstPosition <= checkpoint.position,
-            checkpoint.position < .max, head.frontier.count == checkpoint.position - checkpoint.firstPosition + 1,
+            head.frontier.count == checkpoint.position - checkpoint.firstPosition + 1,
             head.frontier.root(primitives) == checkpoint.logRoot
         else { throw WireError(.badRoot, "the log's right edge does not lead to the checkpoint's log root") }
+        guard checkpoint.isTimely else {
+            throw WireError(.badStamp, "the checkpoint's times are none that a pivot's clock can say")
+        }
         return verified
     }
 

@@ -40,8 +40,8 @@ struct SnapshotProgress: Sendable {
         try reader.array(of: 6)
         guard case .head(let head) = try SnapshotItem(from: &reader, isFirst: true) else { throw WireError(.unexpected) }
         self.head = head
-        after = try reader.unsigned()
-        entries = try reader.unsigned()
+        after = try reader.ordinal()
+        entries = try reader.ordinal()
         guard digest.restoreAll(from: try reader.byteString()) else { throw WireError(.truncated) }
         greatestStamp = try reader.stamp()
         for _ in 0..<(try reader.arrayCount(upTo: Int.max, "records") / 2) {
@@ -51,11 +51,9 @@ struct SnapshotProgress: Sendable {
         try reader.expectEnd()
     }
 
-    /// Nil when nothing is staged.
+    /// Nil when nothing is staged, and where what is staged cannot be read: nobody sees it yet, and another is taken.
     static func load(_ view: any StorageView) throws(StoreError) -> SnapshotProgress? {
         let bytes = try storing { () throws(StorageError) in try view.load([RecordKey.intake], from: .metadata)[0] }
-        return try bytes.map { bytes throws(StoreError) in
-            try decoding("staged snapshot") { () throws(WireError) in try SnapshotProgress(decoding: bytes) }
-        }
+        return bytes.flatMap { try? SnapshotProgress(decoding: $0) }
     }
 }

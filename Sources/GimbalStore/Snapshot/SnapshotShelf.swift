@@ -4,8 +4,8 @@ import GimbalStorage
 import GimbalWire
 import Synchronization
 
-/// The snapshots that a pivot is sending: nodes that come at about the same time share one, and one that was cut off finds its own
-/// again for a while. Each holds a view of the storage, and the horizon.
+/// The snapshots that a pivot is sending: nodes that come at about the same time share one, and one that was cut off finds its
+/// own again for a while. Each holds a view of the storage, and the horizon.
 final class SnapshotShelf: Sendable {
     private struct Item {
         var source: SnapshotSource

@@ -31,6 +31,19 @@ public struct CBORReader: Sendable {
 
     public mutating func unsigned() throws(WireError) -> UInt64 { try argument(of: 0) }
 
+    /// A position, sequence, count, epoch number or time: whatever is added to, or counted from. Below `Limits.ordinalLimit`,
+    /// so that sums of what came from outside stay in 64 bits wherever they are made.
+    ///
+    /// - Parameter limit: twice the usual one for what a program stored itself, which may be such a sum.
+    public mutating func ordinal(below limit: UInt64 = Limits.ordinalLimit) throws(WireError) -> UInt64 {
+        let start = offset
+        let value = try unsigned()
+        guard value < limit else {
+            throw WireError(.tooLarge, at: start, "a number: below 2^\(limit.trailingZeroBitCount)")
+        }
+        return value
+    }
+
     public mutating func negative() throws(WireError) -> UInt64 { try argument(of: 1) }
 
     /// A number that must fit, at most `limit`.

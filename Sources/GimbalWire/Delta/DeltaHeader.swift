@@ -86,10 +86,13 @@ public struct DeltaHeader: Hashable, Sendable {
         space = try reader.fixed(SpaceID.self)
         replica = try Self.replica(&reader)
         let sequenceStart = reader.offset
-        firstSequence = try reader.unsigned()
+        firstSequence = try reader.ordinal()
         count = try reader.count(upTo: Limits.hardMaximumOperationsPerDelta, "operations in a delta")
-        guard firstSequence > 0, count > 0, !firstSequence.addingReportingOverflow(UInt64(count)).overflow else {
+        guard firstSequence > 0, count > 0 else {
             throw WireError(.inconsistent, at: sequenceStart, "sequences from 1, at least one operation")
+        }
+        guard firstSequence + UInt64(count) <= Limits.ordinalLimit else {
+            throw WireError(.tooLarge, at: sequenceStart, "sequences: below 2^62")
         }
         stamp = try reader.stamp()
         let previousStart = reader.offset
@@ -114,7 +117,7 @@ public struct DeltaHeader: Hashable, Sendable {
         for _ in 0..<count {
             let start = reader.offset
             try reader.array(of: 3)
-            let entry = Observed(replica: try replica(&reader), greatestSequence: try reader.unsigned())
+            let entry = Observed(replica: try replica(&reader), greatestSequence: try reader.ordinal())
             guard entry.greatestSequence > 0, entry.replica != own, observed.last.map({ $0.replica < entry.replica }) ?? true
             else {
                 throw WireError(.badObserved, at: start, "rising replicas other than the delta's own, sequences from 1")

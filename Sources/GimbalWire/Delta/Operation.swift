@@ -148,8 +148,8 @@ public struct Operation: Hashable, Sendable {
             let place = reader.offset
             let index = try reader.count(upTo: Limits.observedReplicasPerDelta - 1, "replica index")
             let dot = Observed(replicaIndex: index, sequence: try reader.unsigned())
-            guard dot.sequence > 0, observed.last.map({ $0 < dot }) ?? true else {
-                throw WireError(.badObserved, at: place, "rising pairs expected, sequences from 1")
+            guard dot.sequence > 0, dot.sequence < Limits.ordinalLimit, observed.last.map({ $0 < dot }) ?? true else {
+                throw WireError(.badObserved, at: place, "rising pairs expected, sequences from 1 and below 2^62")
             }
             observed.append(dot)
         }

@@ -75,9 +75,9 @@ public struct Answer: Hashable, Sendable {
             throw WireError(.unknownKind, at: start, "a verdict that this version does not know")
         }
         self.verdict = verdict
-        head = Head(sequence: try reader.unsigned(), headerHash: try reader.fixed(Digest.self))
+        head = Head(sequence: try reader.ordinal(), headerHash: try reader.fixed(Digest.self))
         place = try Cursor(from: &reader)
-        pivotMilliseconds = try reader.unsigned()
+        pivotMilliseconds = try reader.ordinal()
         detail = try reader.text()
         try reader.expectEnd()
     }

@@ -36,8 +36,8 @@ public struct Certificate: Hashable, Sendable {
         try reader.type(Self.type)
         space = try reader.fixed(SpaceID.self)
         pivot = try reader.fixed(AuthorID.self)
-        serial = try reader.unsigned()
-        issuedMilliseconds = try reader.unsigned()
+        serial = try reader.ordinal()
+        issuedMilliseconds = try reader.ordinal()
         try reader.expectEnd()
         try signed.verify(by: AuthorID(words: space.words), with: primitives)
     }

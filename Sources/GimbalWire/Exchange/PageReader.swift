@@ -13,11 +13,8 @@ public struct PageReader: Sendable {
         var reader = CBORReader(bytes)
         try reader.array(of: 4)
         try reader.type(Page.type)
-        after = try reader.unsigned()
+        after = try reader.ordinal()
         remaining = try reader.arrayCount(upTo: Page.hardMaximumEntries, "entries of a page")
-        guard !after.addingReportingOverflow(UInt64(remaining)).overflow else {
-            throw WireError(.inconsistent, detail: "positions beyond 64 bits")
-        }
         self.reader = reader
     }
 

@@ -20,7 +20,7 @@ public struct RequestSignature: Hashable, Sendable {
     /// What is signed of a request.
     public struct Target: Hashable, Sendable {
         public var method: String
-        /// As it is sent, without the query.
+        /// Without the query, and without escapes of what needs none: what is on the way may spell them anew (RFC 9421 §2.2.6).
         public var path: String
         /// Without the question mark; empty for none.
         public var query: String

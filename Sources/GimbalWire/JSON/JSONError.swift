@@ -7,8 +7,6 @@ public struct JSONError: Error, Hashable, Sendable, CustomStringConvertible {
         case utf8 = "json-utf8"
         /// The text ends too early.
         case end = "json-end"
-        /// A patch must be an object.
-        case patchNotObject = "patch-not-object"
     }
 
     public var code: Code
@@ -26,7 +24,6 @@ public struct JSONError: Error, Hashable, Sendable, CustomStringConvertible {
         case .nesting: "json: nested too deeply at byte \(offset)"
         case .utf8: "json: not UTF-8 at byte \(offset)"
         case .end: "json: unexpected end of the text"
-        case .patchNotObject: "json: a patch must be an object"
         }
     }
 }

@@ -41,7 +41,7 @@ public struct JSONPatch: Sendable {
 extension JSONPatch.Operation {
     init(_ json: JSONValue) throws(JSONPatch.Failure) {
         func pointer(_ name: String) throws(JSONPatch.Failure) -> JSONPointer {
-            guard let text = json[name]?.string, let pointer = JSONPointer(parsing: text) else { throw .malformed }
+            guard let text = json[name]?.text, let pointer = JSONPointer(parsing: text) else { throw .malformed }
             return pointer
         }
         func value() throws(JSONPatch.Failure) -> JSONValue {
@@ -101,7 +101,7 @@ extension JSONValue {
 
     /// Each step goes into one level of the document, so its depth bounds the recursion. What it leaves when it throws is
     /// of no use.
-    fileprivate mutating func edit(_ steps: ArraySlice<String>, _ edit: Edit) throws(JSONPatch.Failure) {
+    fileprivate mutating func edit(_ steps: ArraySlice<JSONName>, _ edit: Edit) throws(JSONPatch.Failure) {
         guard let step = steps.first else {
             switch edit {
             case .add(let value), .replace(let value): self = value
@@ -113,7 +113,7 @@ extension JSONValue {
         case .object(var members):
             // Nothing else holds the members while they change: they are not copied.
             self = .null
-            let index = members.lastIndex { $0.name.hasSameBytes(as: step) }
+            let index = members.lastIndex { $0.name.means(step) }
             if steps.count > 1 {
                 guard let index else { throw .missing }
                 try members[index].value.edit(steps.dropFirst(), edit)
@@ -130,25 +130,25 @@ extension JSONValue {
                 try Self.edit(&items, step, edit)
             }
             self = .array(items)
-        case .string, .number, .bool, .null: throw .missing
+        case .text, .number, .bool, .null: throw .missing
         }
     }
 
     private static func edit(
-        _ members: inout [(name: String, value: JSONValue)], _ name: String, _ index: Int?, _ edit: Edit
+        _ members: inout [Member], _ name: JSONName, _ index: Int?, _ edit: Edit
     ) throws(JSONPatch.Failure) {
         switch (edit, index) {
         case (.add(let value), let index?), (.replace(let value), let index?): members[index].value = value
-        case (.add(let value), nil): members.append((name, value))
-        case (.remove, _?): members.removeAll { $0.name.hasSameBytes(as: name) }
+        case (.add(let value), nil): members.append((JSONString(name: name), value))
+        case (.remove, _?): members.removeAll { $0.name.means(name) }
         case (.replace, nil), (.remove, nil): throw .missing
         }
     }
 
-    private static func edit(_ items: inout [JSONValue], _ step: String, _ edit: Edit) throws(JSONPatch.Failure) {
+    private static func edit(_ items: inout [JSONValue], _ step: JSONName, _ edit: Edit) throws(JSONPatch.Failure) {
         switch edit {
         case .add(let value):
-            guard let index = step == "-" ? items.count : Self.index(step, below: items.count + 1) else { throw .missing }
+            guard let index = step == .afterLast ? items.count : Self.index(step, below: items.count + 1) else { throw .missing }
             items.insert(value, at: index)
         case .replace(let value):
             guard let index = Self.index(step, below: items.count) else { throw .missing }
@@ -159,21 +159,29 @@ extension JSONValue {
         }
     }
 
-    /// An index as RFC 6901 §4 writes it: decimal, no leading zero.
-    private static func index(_ step: String, below count: Int) -> Int? {
-        guard let index = Int(step), String(index) == step, (0..<count).contains(index) else { return nil }
-        return index
+    private static func index(_ step: JSONName, below count: Int) -> Int? {
+        step.index.flatMap { $0 < count ? $0 : nil }
     }
 
     /// Equal as RFC 6902 §4.6 has it: numbers by value, members in any order.
     fileprivate func means(_ other: JSONValue) -> Bool {
         switch (self, other) {
-        case (.number(let one), .number(let two)): one == two || Double(one) == Double(two)
+        case (.number(let one), .number(let two)): one == two || Self.areEqual(Double(one), Double(two))
+        case (.text(let one), .text(let two)): one.name == two.name
         case (.array(let one), .array(let two)): one.count == two.count && zip(one, two).allSatisfy { $0.means($1) }
         case (.object(let one), .object(let two)):
-            Set(one.map { JSONName($0.name) }) == Set(two.map { JSONName($0.name) })
-                && one.allSatisfy { name, _ in self[name].flatMap { mine in other[name].map(mine.means) } ?? false }
+            Set(one.map(\.name.name)) == Set(two.map(\.name.name))
+                && one.allSatisfy { member in
+                    let name = member.name.name
+                    return self[name].flatMap { mine in other[name].map(mine.means) } ?? false
+                }
         default: self == other
         }
+    }
+
+    /// What is too large for a number here is equal to nothing else.
+    private static func areEqual(_ one: Double?, _ two: Double?) -> Bool {
+        guard let one, let two, one.isFinite else { return false }
+        return one == two
     }
 }

@@ -22,7 +22,9 @@ public struct JSONPatchWriter: Sendable {
         operations += "{\"op\":\"".utf8
         operation.withUTF8Buffer { operations += $0 }
         operations += "\",\"path\":".utf8
-        JSONValue.writeString(pointer.text, to: &operations)
+        operations.append(UInt8(ascii: "\""))
+        JSONString.writeEscaped(pointer.bytes, to: &operations)
+        operations.append(UInt8(ascii: "\""))
         if let json {
             operations += ",\"value\":".utf8
             operations += json
@@ -40,18 +42,16 @@ public struct JSONPatchWriter: Sendable {
         }
     }
 
-    private typealias Members = [(name: String, value: JSONValue)]
-
-    private mutating func change(_ old: Members, to new: Members, at pointer: JSONPointer) {
+    private mutating func change(_ old: [JSONValue.Member], to new: [JSONValue.Member], at pointer: JSONPointer) {
         // Readers of JSON take the last of several members with one name.
-        let before = Dictionary(old.map { (JSONName($0.name), $0.value) }, uniquingKeysWith: { $1 })
-        let after = Dictionary(new.map { (JSONName($0.name), $0.value) }, uniquingKeysWith: { $1 })
-        for name in before.keys.sorted() where after[name] == nil { remove(pointer.appending(name.text)) }
+        let before = Dictionary(old.map { ($0.name.name, $0.value) }, uniquingKeysWith: { $1 })
+        let after = Dictionary(new.map { ($0.name.name, $0.value) }, uniquingKeysWith: { $1 })
+        for name in before.keys.sorted() where after[name] == nil { remove(pointer.appending(name)) }
         for (name, value) in after.sorted(by: { $0.key < $1.key }) {
             if let previous = before[name] {
-                change(previous, to: value, at: pointer.appending(name.text))
+                change(previous, to: value, at: pointer.appending(name))
             } else {
-                add(pointer.appending(name.text), value.write())
+                add(pointer.appending(name), value.write())
             }
         }
     }

@@ -1,39 +1,41 @@
 /// The place of a value in a JSON text (RFC 6901).
 public struct JSONPointer: Hashable, Sendable {
-    public let text: String
+    /// What the string of the pointer means, as `JSONName` has it: names may have half of a surrogate pair in them.
+    let bytes: [UInt8]
 
     /// The whole text.
-    public static let root = JSONPointer(text: "")
+    public static let root = JSONPointer(bytes: [])
 
-    private init(text: String) { self.text = text }
+    private init(bytes: [UInt8]) { self.bytes = bytes }
 
     /// Nil for anything that is not a pointer.
-    public init?(parsing text: String) {
-        guard text.isEmpty || text.utf8.first == UInt8(ascii: "/") else { return nil }
+    public init?(parsing text: JSONString) {
+        let bytes = text.name.bytes
+        guard bytes.isEmpty || bytes.first == UInt8(ascii: "/") else { return nil }
         var isEscape = false
-        for byte in text.utf8 {
+        for byte in bytes {
             if isEscape, byte != UInt8(ascii: "0"), byte != UInt8(ascii: "1") { return nil }
             isEscape = byte == UInt8(ascii: "~")
         }
         guard !isEscape else { return nil }
-        self.text = text
+        self.bytes = bytes
     }
 
     /// The steps from the whole text to the place: names of members, indexes of elements.
-    public var steps: [String] {
-        text.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false).dropFirst().map(Self.unescaped)
+    public var steps: [JSONName] {
+        bytes.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false).dropFirst().map(Self.unescaped)
     }
 
     /// The first step, and the place from there on; nil for the whole text.
-    public var split: (first: String, rest: JSONPointer)? {
-        let bytes = text.utf8.dropFirst()
-        guard !text.isEmpty else { return nil }
-        let end = bytes.firstIndex(of: UInt8(ascii: "/")) ?? bytes.endIndex
-        return (Self.unescaped(Substring(text[..<end]).utf8.dropFirst()), JSONPointer(text: String(text[end...])))
+    public var split: (first: JSONName, rest: JSONPointer)? {
+        guard !bytes.isEmpty else { return nil }
+        let inner = bytes.dropFirst()
+        let end = inner.firstIndex(of: UInt8(ascii: "/")) ?? inner.endIndex
+        return (Self.unescaped(inner[..<end]), JSONPointer(bytes: Array(inner[end...])))
     }
 
-    private static func unescaped(_ bytes: Substring.UTF8View) -> String {
-        guard bytes.contains(UInt8(ascii: "~")) else { return String(Substring(bytes)) }
+    private static func unescaped(_ bytes: ArraySlice<UInt8>) -> JSONName {
+        guard bytes.contains(UInt8(ascii: "~")) else { return JSONName(bytes: Array(bytes)) }
         var plain: [UInt8] = []
         var isEscape = false
         for byte in bytes {
@@ -46,22 +48,29 @@ public struct JSONPointer: Hashable, Sendable {
                 plain.append(byte)
             }
         }
-        return String(decoding: plain, as: UTF8.self)
+        return JSONName(bytes: plain)
     }
 
-    public func appending(_ index: Int) -> JSONPointer { JSONPointer(text: "\(text)/\(index)") }
+    public func appending(_ index: Int) -> JSONPointer { appending(String(index)) }
 
-    public func appending(_ name: String) -> JSONPointer {
-        guard name.utf8.contains(where: { $0 == UInt8(ascii: "~") || $0 == UInt8(ascii: "/") }) else {
-            return JSONPointer(text: "\(text)/\(name)")
-        }
-        let escaped = name.utf8.flatMap { byte -> [UInt8] in
+    public func appending(_ name: String) -> JSONPointer { appending(JSONName(name)) }
+
+    public func appending(_ name: JSONName) -> JSONPointer {
+        var bytes = bytes
+        bytes.reserveCapacity(bytes.count + name.bytes.count + 1)
+        bytes.append(UInt8(ascii: "/"))
+        for byte in name.bytes {
             switch byte {
-            case UInt8(ascii: "~"): Array("~0".utf8)
-            case UInt8(ascii: "/"): Array("~1".utf8)
-            default: [byte]
+            case UInt8(ascii: "~"): bytes += "~0".utf8
+            case UInt8(ascii: "/"): bytes += "~1".utf8
+            default: bytes.append(byte)
             }
         }
-        return JSONPointer(text: "\(text)/\(String(decoding: escaped, as: UTF8.self))")
+        return JSONPointer(bytes: bytes)
     }
+}
+
+extension JSONName {
+    /// The place after the last element of an array (RFC 6901 §4).
+    public static let afterLast = JSONName("-")
 }

@@ -104,6 +104,11 @@ struct JSONScanner {
         byte == 0x20 || byte == 0x0a || byte == 0x0d || byte == 0x09
     }
 
+    /// Whether a number, `true`, `false` or `null` is over where this stands.
+    static func endsWord(_ byte: UInt8) -> Bool {
+        isSpace(byte) || byte == UInt8(ascii: ",") || byte == UInt8(ascii: "]") || byte == UInt8(ascii: "}")
+    }
+
     /// `"key" :`
     private mutating func key(_ bytes: Span<UInt8>) throws(JSONError) {
         try string(bytes)
@@ -214,6 +219,13 @@ struct JSONScanner {
             offset += 6
         default: throw JSONError(.syntax, at: offset)
         }
+    }
+
+    /// Moves over a string of a text that is known to be valid.
+    mutating func skipString(_ bytes: [UInt8]) {
+        offset += 1
+        while bytes[offset] != UInt8(ascii: "\"") { offset += bytes[offset] == UInt8(ascii: "\\") ? 2 : 1 }
+        offset += 1
     }
 
     static func hexDigit(_ byte: UInt8) -> UInt16? {

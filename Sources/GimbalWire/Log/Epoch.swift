@@ -18,7 +18,7 @@ public struct Epoch: Hashable, Sendable, CustomStringConvertible {
     }
 
     init(from reader: inout CBORReader) throws(WireError) {
-        number = try reader.unsigned()
+        number = try reader.ordinal()
         random = try reader.unsigned()
     }
 }
@@ -50,7 +50,7 @@ public struct Cursor: Hashable, Sendable, CustomStringConvertible {
     public init(from reader: inout CBORReader) throws(WireError) {
         try reader.array(of: 4)
         epoch = try Epoch(from: &reader)
-        position = try reader.unsigned()
+        position = try reader.ordinal()
         logRoot = try reader.fixed(Digest.self)
     }
 }

@@ -87,25 +87,25 @@ public enum SnapshotItem: Hashable, Sendable {
         switch (try reader.unsigned(), fields) {
         case (Kind.entry, 4):
             let tree = try reader.count(upTo: Self.mostTrees - 1, "tree")
-            self = .entry(tree: tree, position: try reader.unsigned(), try LogEntry(from: &reader))
+            self = .entry(tree: tree, position: try reader.ordinal(), try LogEntry(from: &reader))
         case (Kind.replica, 5):
             let replica = ReplicaID(author: try reader.fixed(AuthorID.self), incarnation: try reader.unsigned())
             self = .replica(
-                replica, Head(sequence: try reader.unsigned(), headerHash: try reader.fixed(Digest.self)))
+                replica, Head(sequence: try reader.ordinal(), headerHash: try reader.fixed(Digest.self)))
         case (Kind.refused, 5):
             let replica = ReplicaID(author: try reader.fixed(AuthorID.self), incarnation: try reader.unsigned())
             self = .refused(
-                Dot(replica: replica, sequence: try reader.unsigned()), reason: try reader.text(upTo: 64))
+                Dot(replica: replica, sequence: try reader.ordinal()), reason: try reader.text(upTo: 64))
         case (Kind.stateEnd, 4):
             self = .stateEnd(
-                entries: try reader.unsigned(), replicas: try reader.unsigned(), refused: try reader.unsigned())
+                entries: try reader.ordinal(), replicas: try reader.ordinal(), refused: try reader.ordinal())
         case (Kind.subtree, 5):
             let tree = try reader.count(upTo: Self.mostTrees - 1, "tree")
-            let first = try reader.unsigned()
+            let first = try reader.ordinal()
             let hash = try reader.fixed(Digest.self)
-            self = .subtree(tree: tree, LogSubtree(first: first, leaves: try reader.unsigned(), hash: hash))
+            self = .subtree(tree: tree, LogSubtree(first: first, leaves: try reader.ordinal(), hash: hash))
         case (Kind.end, 2):
-            self = .end(subtrees: try reader.unsigned())
+            self = .end(subtrees: try reader.ordinal())
         case (let kind, _):
             throw WireError(.unknownKind, at: start, "snapshot item of kind \(kind)")
         }
@@ -176,7 +176,7 @@ extension MerkleTree.Frontier {
     public init(from reader: inout CBORReader) throws(WireError) {
         let start = reader.offset
         try reader.array(of: 2)
-        let count = try reader.unsigned()
+        let count = try reader.ordinal()
         var subtrees: [Digest] = []
         for _ in 0..<(try reader.arrayCount(upTo: 64, "subtrees")) { subtrees.append(try reader.fixed(Digest.self)) }
         guard let frontier = Self(count: count, subtrees: subtrees) else {

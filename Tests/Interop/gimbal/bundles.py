@@ -96,7 +96,7 @@ def read_item(reader):
 
 
 def read_placed(reader):
-    tree, position = reader.uint(CHECKPOINTS - 1), reader.uint()
+    tree, position = reader.uint(CHECKPOINTS - 1), reader.ordinal()
     place = reader.place
     entry = read_entry(reader)
     if not isinstance(entry, DeltaEntry):
@@ -109,4 +109,4 @@ def read_unplaced(reader):
 
 
 def read_end(reader):
-    return End(reader.uint(), reader.uint(), reader.bytes(32))
+    return End(reader.ordinal(), reader.ordinal(), reader.bytes(32))

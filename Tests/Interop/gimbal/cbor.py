@@ -10,7 +10,7 @@ import io
 import cbor2
 
 from .errors import WireError
-from .limits import UINT64
+from .limits import ORDINAL, UINT64
 
 UINT, NEGATIVE, BYTES, TEXT, ARRAY, MAP, TAG, OTHER = range(8)
 NAMES = ["an unsigned number", "a negative number", "bytes", "text", "an array", "a map", "a tag", "a simple value or float"]
@@ -59,6 +59,10 @@ class Reader:
         if number > greatest:
             raise WireError(code, start, f"{number} is greater than {greatest}")
         return number
+
+    def ordinal(self, code="too-large"):
+        """What is counted or added to: a position, sequence, count, epoch number or time."""
+        return self.uint(ORDINAL, code)
 
     def bytes(self, size=None):
         """Bytes, of exactly this size if one is given."""

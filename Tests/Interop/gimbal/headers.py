@@ -7,7 +7,7 @@ from .cbor import Reader, encode
 from .cose import read_type
 from .errors import WireError
 from .hashes import ZEROS, blake2b_256
-from .limits import OBSERVED_REPLICAS, OPERATIONS, STAMP, UINT64
+from .limits import OBSERVED_REPLICAS, OPERATIONS, ORDINAL, STAMP
 
 TYPE = "gimbal.delta.1"
 
@@ -52,10 +52,12 @@ def decode_header(payload):
     read_type(reader, TYPE)
     space, author, incarnation = reader.bytes(32), reader.bytes(32), reader.uint()
     place = reader.place
-    first, count = reader.uint(), reader.uint()
+    first, count = reader.ordinal(), reader.uint()
     if count > OPERATIONS:
         raise WireError("too-large", place, f"{count} operations, at most {OPERATIONS} are allowed")
-    if first == 0 or count == 0 or first + count > UINT64:
+    if first + count - 1 > ORDINAL:
+        raise WireError("too-large", place, f"{count} operations from sequence {first} on, which end beyond {ORDINAL}")
+    if first == 0 or count == 0:
         raise WireError("inconsistent", place, f"{count} operations from sequence {first} on")
     stamp = reader.uint(STAMP, code="bad-stamp")
     place = reader.place
@@ -73,7 +75,7 @@ def read_table(reader, own):
     table = []
     for _ in range(reader.array(OBSERVED_REPLICAS)):
         reader.record(3)
-        table.append((reader.bytes(32), reader.uint(), reader.uint()))
+        table.append((reader.bytes(32), reader.uint(), reader.ordinal()))
     replicas = [entry[:2] for entry in table]
     if any(left >= right for left, right in pairwise(replicas)):
         raise WireError("not-canonical", place, "the table of replicas does not rise")

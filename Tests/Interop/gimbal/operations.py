@@ -78,7 +78,7 @@ def read_observed(reader):
     numbers = reader.array(2 * OBSERVED_DOTS)
     if numbers % 2:
         raise WireError("bad-observed", place, "half a pair")
-    dots = tuple((reader.uint(4095, code="bad-observed"), reader.uint()) for _ in range(numbers // 2))
+    dots = tuple((reader.uint(4095, code="bad-observed"), reader.ordinal(code="bad-observed")) for _ in range(numbers // 2))
     if any(sequence == 0 for _, sequence in dots):
         raise WireError("bad-observed", place, "sequences begin with 1")
     if any(left >= right for left, right in pairwise(dots)):

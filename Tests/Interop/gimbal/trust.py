@@ -53,7 +53,7 @@ def decode_certificate(payload):
     reader = Reader(payload)
     reader.record(5)
     read_type(reader, Certificate.TYPE)
-    certificate = Certificate(reader.bytes(32), reader.bytes(32), reader.uint(), reader.uint())
+    certificate = Certificate(reader.bytes(32), reader.bytes(32), reader.ordinal(), reader.ordinal())
     reader.end()
     return certificate
 
@@ -64,10 +64,10 @@ def decode_checkpoint(payload):
     read_type(reader, Checkpoint.TYPE)
     checkpoint = Checkpoint(
         space=reader.bytes(32),
-        epoch=(reader.uint(), reader.uint()),
-        position=reader.uint(),
-        first_position=reader.uint(),
-        pivot_time=reader.uint(),
+        epoch=(reader.ordinal(), reader.uint()),
+        position=reader.ordinal(),
+        first_position=reader.ordinal(),
+        pivot_time=reader.ordinal(),
         greatest_stamp=reader.uint(STAMP, code="bad-stamp"),
         state_digest=reader.bytes(32),
         log_root=reader.bytes(32),

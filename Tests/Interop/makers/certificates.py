@@ -6,6 +6,7 @@ import cbor2
 
 from gimbal.cbor import encode
 from gimbal.cose import Envelope, seal, to_be_signed
+from gimbal.limits import ORDINAL
 from gimbal.trust import Certificate
 
 from .world import MILLISECONDS, NEXT_PIVOT, OTHER_ROOT, PIVOT, ROOT, SPACE, invalid
@@ -22,7 +23,7 @@ def vectors():
     certificates = {
         "the first": BASE,
         "the next": replace(BASE, pivot=NEXT_PIVOT.public, serial=2),
-        "greatest numbers": replace(BASE, serial=2**64 - 1, issued=2**64 - 1),
+        "greatest numbers": replace(BASE, serial=ORDINAL, issued=ORDINAL),
         "serial 0": replace(BASE, serial=0, issued=0),
     }
     wrong = [
@@ -32,6 +33,8 @@ def vectors():
         ("signature over another type", Envelope(BASE.payload, ROOT.sign(to_be_signed(checkpoint_type))), "bad-signature"),
         ("of another space", seal(OTHER_ROOT, foreign.payload), ["wrong-space", "bad-signature"]),
         ("of another space, signed by this one", seal(ROOT, foreign.payload), ["wrong-space", "bad-signature"]),
+        ("serial 2^62", seal(ROOT, replace(BASE, serial=2**62).payload), "too-large"),
+        ("issued at 2^64 - 1", seal(ROOT, replace(BASE, issued=2**64 - 1).payload), "too-large"),
         ("of a newer type", seal(ROOT, encode(["gimbal.certificate.2", *plain[1:]])), "unknown-type"),
         ("of the type of a checkpoint", seal(ROOT, checkpoint_type), ["unknown-type", "unexpected"]),
         ("a field more", seal(ROOT, encode([*plain, 0])), ["unexpected", "trailing-bytes"]),

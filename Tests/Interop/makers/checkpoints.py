@@ -7,6 +7,7 @@ import cbor2
 from gimbal.cbor import encode
 from gimbal.cose import Envelope, seal, to_be_signed
 from gimbal.hashes import blake2b_256
+from gimbal.limits import ORDINAL
 from gimbal.limits import STAMP as GREATEST
 from gimbal.trust import Checkpoint
 
@@ -24,7 +25,7 @@ def vectors():
         "a log of one": replace(BASE, position=1),
         "after a join": replace(BASE, epoch=(3, 0), position=2**40, first_position=2**40 - 5),
         "greatest numbers": replace(
-            BASE, epoch=(2**64 - 1, 2**64 - 1), position=2**64 - 1, pivot_time=2**64 - 1, greatest_stamp=GREATEST
+            BASE, epoch=(ORDINAL, 2**64 - 1), position=ORDINAL, first_position=ORDINAL, pivot_time=ORDINAL, greatest_stamp=GREATEST
         ),
     }
     wrong = [
@@ -37,6 +38,12 @@ def vectors():
         ),
         ("of another space", seal(PIVOT, replace(BASE, space=OTHER_ROOT.public).payload), "wrong-space"),
         ("greatest stamp over the greatest", seal(PIVOT, replace(BASE, greatest_stamp=GREATEST + 1).payload), "bad-stamp"),
+        *(
+            (f"{name} {text}", seal(PIVOT, replace(BASE, **{field: number}).payload), "too-large")
+            for text, number in (("2^62", 2**62), ("2^64 - 1", 2**64 - 1))
+            for name, field in (("position", "position"), ("first position", "first_position"), ("time", "pivot_time"))
+        ),
+        ("epoch 2^62", seal(PIVOT, replace(BASE, epoch=(2**62, 1)).payload), "too-large"),
         ("of a newer type", seal(PIVOT, encode(["gimbal.checkpoint.2", *plain[1:]])), "unknown-type"),
         ("of the type of a header", seal(PIVOT, encode(["gimbal.delta.1", *plain[1:]])), ["unknown-type", "unexpected"]),
         ("epoch an array", seal(PIVOT, encode([*plain[:2], plain[2:4], *plain[4:]])), "unexpected"),

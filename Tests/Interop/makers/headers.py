@@ -8,6 +8,7 @@ import cbor2
 from gimbal.cbor import encode
 from gimbal.cose import PROTECTED, Envelope, seal, to_be_signed
 from gimbal.headers import TYPE, Header
+from gimbal.limits import ORDINAL
 from gimbal.limits import STAMP as GREATEST
 from gimbal.signatures import ORDER, ORDER_8_Y, PRIME, Signer
 from gimbal.trust import Checkpoint
@@ -25,7 +26,7 @@ def vectors():
 
 
 def valid():
-    table = ((BERT.public, 0, 1), (BERT.public, 7, 2**64 - 1), (CLEO.public, 2**64 - 1, 3))
+    table = ((BERT.public, 0, 1), (BERT.public, 7, ORDINAL), (CLEO.public, 2**64 - 1, 3))
     headers = {
         "the first of a replica": BASE,
         "a later one": replace(BASE, first=2, count=4096, previous=BASE.hash),
@@ -33,7 +34,7 @@ def valid():
         "observing another incarnation of the author": replace(BASE, observed=((ANNA.public, INCARNATION + 1, 5),)),
         "greatest stamp": replace(BASE, stamp=GREATEST),
         "stamp 0, incarnation 0": replace(BASE, stamp=0, incarnation=0),
-        "greatest sequence": replace(BASE, first=2**64 - 3, count=2, previous=BASE.hash, incarnation=2**64 - 1),
+        "greatest sequence": replace(BASE, first=ORDINAL - 1, count=2, previous=BASE.hash, incarnation=2**64 - 1),
     }
     clashing = {
         "one of two that clash": replace(BASE, first=2, previous=BASE.hash, stamp=STAMP + 1),
@@ -57,8 +58,10 @@ def fields():
         ("count 0", replace(BASE, count=0), ["inconsistent", "unexpected"]),
         ("count 4097", replace(BASE, count=4097), ["too-large", "inconsistent"]),
         ("first sequence 0", replace(BASE, first=0), ["inconsistent", "unexpected"]),
-        ("sequences overflow", replace(BASE, first=2**64 - 1, count=2, previous=BASE.hash), ["inconsistent", "too-large"]),
-        ("no sequence after the last", replace(BASE, first=2**64 - 2, count=2, previous=BASE.hash), "inconsistent"),
+        ("first sequence 2^64 - 1", replace(BASE, first=2**64 - 1, count=2, previous=BASE.hash), "too-large"),
+        ("first sequence 2^62", replace(BASE, first=2**62, previous=BASE.hash), "too-large"),
+        ("last sequence 2^62", replace(BASE, first=2**62 - 1, count=2, previous=BASE.hash), "too-large"),
+        ("greatest sequence 2^62 in the table", replace(BASE, observed=((BERT.public, 0, 2**62),)), "too-large"),
         ("the first names one before it", replace(BASE, previous=BASE.hash), "inconsistent"),
         ("a later one names none before it", replace(BASE, first=2), "inconsistent"),
         ("stamp over the greatest", replace(BASE, stamp=GREATEST + 1), "bad-stamp"),

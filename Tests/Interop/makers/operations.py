@@ -1,6 +1,6 @@
 """operations.json: single operations."""
 
-from gimbal.limits import STAMP
+from gimbal.limits import ORDINAL, STAMP
 
 from .raw import array, bstr, head, indefinite, tstr, uint
 from .world import assign, clear, invalid, operation_fields, put, remove
@@ -52,7 +52,7 @@ def valid():
         "put": put("things/42", '"x"'),
         "put over two others": put("things/42", "[]", 23, 24, [(0, 5), (1, 1)]),
         "put over two of one replica": put("things/42", "[]", 24, 255, [(0, 5), (0, 6)]),
-        "remove": remove("things/42", 256, [(2, 2**64 - 1)]),
+        "remove": remove("things/42", 256, [(2, ORDINAL)]),
         "remove of nothing but own dots": remove("things/42", 65_536),
         "greatest created": put("things/42", "1", 0, STAMP),
         "greatest index": remove("things/42", 0, [(4095, 1)]),
@@ -191,6 +191,7 @@ def observed():
         invalid("an observed dot twice", with_observed(0, 1, 0, 1), ["bad-observed", "not-canonical"]),
         invalid("half an observed dot", with_observed(0, 1, 1), ["bad-observed", "unexpected"]),
         invalid("observed sequence 0", with_observed(0, 0), ["bad-observed", "inconsistent"]),
+        invalid("observed sequence 2^62", with_observed(0, 2**62), "bad-observed"),
         invalid("observed index 4096", with_observed(4096, 1), ["bad-observed", "too-large"]),
         invalid("4097 observed dots", with_observed(*many), ["too-large", "bad-observed"]),
     ]

@@ -2,8 +2,8 @@ import GimbalCRDT
 import GimbalReplication
 import GimbalWire
 
-/// The laws of the exchange: the cores of pivot and nodes with pages, receipts, refusals, caps and re-issues, against a model that
-/// keeps the whole log.
+/// The laws of the exchange: the cores of pivot and nodes with pages, receipts, refusals, caps and re-issues, against a model
+/// that keeps the whole log.
 public struct ExchangeLaw: Law {
     public let share: UInt64 = 3
 

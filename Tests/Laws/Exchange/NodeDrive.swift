@@ -21,9 +21,15 @@ struct NodeDrive: MachineDisk {
         }
         disk.apply(commit)
     }
+
+    func load(after core: NodeCore) throws(CommitFailure) -> NodeCore {
+        core.reloaded(base: disk.base.base, record: disk.record, chain: disk.chain)
+    }
 }
 
 extension NodeServer.Disk: NodeRecords {
+    var chain: [SealedLink] { sealed.values.map(\.link).sorted { $0.firstSequence < $1.firstSequence } }
+
     /// Nothing here is staged: a snapshot's states are those of the base.
     public func states(of paths: [Path], inStagedSnapshot: Bool) -> [PathState?] { paths.map { base.states[$0] } }
     public func overlays(of paths: [Path]) -> [Overlay?] { paths.map { overlays[$0] } }

@@ -54,9 +54,8 @@ public struct NodeServer {
 
     public init(signer: FastSigner, disk: Disk) {
         self.signer = signer
-        let chain = disk.sealed.values.map(\.link).sorted { $0.firstSequence < $1.firstSequence }
         let core = NodeCore(
-            base: disk.base.base, record: disk.record, chain: chain, signer: signer, primitives: FastPrimitives())
+            base: disk.base.base, record: disk.record, chain: disk.chain, signer: signer, primitives: FastPrimitives())
         stepper = Stepper(core, on: NodeDrive(disk: disk))
         lastStamp = disk.record.clock
     }
@@ -158,8 +157,7 @@ public struct NodeServer {
     private func views(of inputs: [NodeInput]) -> [Path: PathState] {
         var views: [Path: PathState] = [:]
         for case .write(let request) in inputs {
-            guard let path = request.path else { continue }
-            views[path] = disk.overlays[path].map { $0.view } ?? disk.base.states[path]
+            for path in request.paths { views[path] = disk.overlays[path].map { $0.view } ?? disk.base.states[path] }
         }
         return views
     }

@@ -18,7 +18,7 @@ struct PivotDrive: MachineDisk {
 
     func facts(for needs: PivotNeeds) throws(Failure) -> PivotFacts {
         var states = WorkingSet()
-        for path in needs.paths { states.load(path, disk.base.states[path]) }
+        for path in needs.paths + needs.leavingPaths { states.load(path, disk.base.states[path]) }
         var facts = PivotFacts(states: states)
         for position in needs.positions { facts.checkpoints[position] = disk.checkpoint(at: position) }
         return facts
@@ -34,6 +34,10 @@ struct PivotDrive: MachineDisk {
         } catch {
             throw .violation(error)
         }
+    }
+
+    func load(after core: PivotCore) throws(Failure) -> PivotCore {
+        core.reloaded(base: disk.base.base, record: disk.record)
     }
 }
 

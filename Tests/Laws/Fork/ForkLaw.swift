@@ -1,7 +1,7 @@
 import GimbalCRDT
 
-/// The laws of the join over logs of one space that went apart, as after restored backups: each log took the writers' waiting deltas
-/// again, in its own order, under its own caps, and refused its own choice of operations.
+/// The laws of the join over logs of one space that went apart, as after restored backups: each log took the writers' waiting
+/// deltas again, in its own order, under its own caps, and refused its own choice of operations.
 public struct ForkLaw: Law {
     public let share: UInt64 = 1
 

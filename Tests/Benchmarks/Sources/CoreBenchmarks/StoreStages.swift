@@ -35,6 +35,7 @@ enum StoreStages {
         return folder
     }
 
+    /// The stages run one after another, and nothing else touches it.
     nonisolated(unsafe) private static var folders: [String] = []
 
     private static func pivot(_ engine: any StorageEngine, member: AuthorID) async throws -> PivotSpace {

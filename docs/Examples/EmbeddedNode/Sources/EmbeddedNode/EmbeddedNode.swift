@@ -17,15 +17,15 @@ struct EmbeddedNode {
         try await GimbalNode.run(data: arguments[1], pivot: arguments[2]) { node in
             // The very first start waits for the first copy of the space; later ones serve at once.
             try await node.ready()
-            let settings = node.client
+            let client = node.client
 
             // On this machine's disk when it returns, whether or not the pivot can be reached.
-            try await settings.set("settings", to: Settings(theme: "dark"))
-            let read = try await settings.get("settings", as: Settings.self)
+            try await client.set("settings", to: Settings(theme: "dark"))
+            let read = try await client.get("settings", as: Settings.self)
             print("settings: \(read.value.theme), as the \(read.freshness == .pivot ? "pivot" : "own copy") has it")
 
             // What others write arrives here as well.
-            for try await entry in settings.watch("settings", as: Settings.self) {
+            for try await entry in client.watch("settings", as: Settings.self) {
                 guard let entry else { continue }
                 print("the theme is \(entry.value.theme)")
                 break
