@@ -1,6 +1,8 @@
+import AsyncHTTPClient
 import GimbalReplication
 import GimbalStore
 import GimbalWire
+import Logging
 import NIOCore
 
 /// The requests of an exchange, each from its bytes to its verified answer.

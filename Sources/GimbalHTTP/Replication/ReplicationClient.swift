@@ -1,3 +1,4 @@
+import GimbalCRDT
 import GimbalReplication
 import GimbalStore
 import GimbalWire
@@ -84,7 +85,9 @@ final class ReplicationClient: Service, FreshnessSource {
     /// Steps, and carries out what that leads to. Of several threads that step at once one carries out for all, so that directives keep
     /// their order.
     func take(_ input: Exchange.Input) {
-        let view = Exchange.NodeView(cursor: node.cursor, incarnation: node.replica.incarnation, fault: node.coreFault)
+        let view = Exchange.NodeView(
+            cursor: node.cursor, incarnation: node.replica.incarnation, fault: node.coreFault,
+            isStorageFailing: node.isStorageFailing)
         let now = node.now
         let isCarriedOut = state.withLock { state in
             guard !state.isEnded else { return true }
@@ -182,7 +185,7 @@ final class ReplicationClient: Service, FreshnessSource {
         for task in tasks { task.cancel() }
         alarm?.cancel()
         for read in reads { read(.local) }
-        _ = node.show(ConnectionStanding())
+        node.show(ConnectionStanding())
     }
 
     // MARK: What an operator has to know

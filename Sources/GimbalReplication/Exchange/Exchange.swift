@@ -124,11 +124,14 @@ public struct Exchange: Sendable {
         public var incarnation: UInt64
         /// What the core holds against the pivot.
         public var fault: NodeFault?
+        /// Whether what the pivot says could not be kept now.
+        public var isStorageFailing: Bool
 
-        public init(cursor: Cursor, incarnation: UInt64, fault: NodeFault?) {
+        public init(cursor: Cursor, incarnation: UInt64, fault: NodeFault?, isStorageFailing: Bool = false) {
             self.cursor = cursor
             self.incarnation = incarnation
             self.fault = fault
+            self.isStorageFailing = isStorageFailing
         }
     }
 
@@ -199,7 +202,7 @@ public struct Exchange: Sendable {
         if id == pushing.request {
             pushFailed(failure, &turn, using: &random)
         } else if id == question.request {
-            placeFailed(&turn, using: &random)
+            placeFailed(failure, &turn, using: &random)
         } else if id == connection.phase.request {
             connectionFailed(failure, &turn, using: &random)
         }
@@ -237,5 +240,5 @@ public struct ConnectionStanding: Hashable, Sendable {
     /// Why pushes do not arrive.
     public var pushFault: NodeFault?
 
-    public init() {}
+    public init(fault: NodeFault? = nil) { self.fault = fault }
 }

@@ -17,6 +17,8 @@ public enum Pauses {
     static let away = Backoff.Range(first: .milliseconds(500), greatest: .seconds(5))
     /// How often a node that nobody reads asks where its pivot is and what its clock says, for people to see.
     static let watch = Duration.seconds(10)
+    /// While the own storage fails, until it is looked at again.
+    static let storage = Duration.milliseconds(200)
     /// Between triggers that count.
     static let trigger = Duration.seconds(1)
     /// How long a stream has to bring what a trigger told of.
