@@ -1,3 +1,5 @@
+import GimbalWire
+
 /// How a subscription comes back when its connection is gone.
 public struct Reconnect: Hashable, Sendable {
     /// The longest wait before the first attempt; it doubles with each one that fails.
@@ -18,21 +20,13 @@ public struct Reconnect: Hashable, Sendable {
     public static let never = Reconnect(attempts: 0)
 }
 
-/// The waits between attempts: each twice as long as the last, and anything from half of that to the whole, so that clients do
-/// not come back all at once.
-package struct Backoff: Sendable {
-    private let policy: Reconnect
-    private var delay: Duration
-    package private(set) var failures = 0
-
-    package init(_ policy: Reconnect = Reconnect()) {
-        self.policy = policy
-        delay = policy.firstDelay
+extension Backoff {
+    package init(_ policy: Reconnect) {
+        self.init(Range(first: policy.firstDelay, greatest: policy.greatestDelay))
     }
 
     package mutating func next() -> Duration {
-        defer { delay = min(delay * 2, policy.greatestDelay) }
-        failures += 1
-        return delay * Double.random(in: 0.5...1)
+        var random = SystemRandomNumberGenerator()
+        return next(using: &random)
     }
 }

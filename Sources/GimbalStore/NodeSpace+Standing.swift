@@ -1,5 +1,4 @@
 import GimbalReplication
-import GimbalWire
 import Synchronization
 
 /// How a node stands towards its pivot, as its replication client finds it.
@@ -7,35 +6,26 @@ extension NodeSpace {
     /// What keeps this node from replicating; nil also while the pivot is merely away.
     public var fault: NodeFault? {
         published.withLock { state in
-            state.fault ?? state.connectionFault ?? (state.outboxCount > 0 ? state.pushFault : nil)
+            state.fault ?? state.connection.fault ?? (state.outboxCount > 0 ? state.connection.pushFault : nil)
         }
     }
 
-    /// What keeps the pivot's log from coming, whatever becomes of the pushes.
-    public var fetchFault: NodeFault? { published.withLock { $0.fault ?? $0.connectionFault } }
+    /// What the core holds against the pivot.
+    public var coreFault: NodeFault? { published.withLock { $0.fault } }
 
-    /// Shows why the pivot does not serve this node; nil when it does.
+    /// Whether the pivot's log comes as it grows.
+    public var isFollowing: Bool { published.withLock { $0.connection.isFollowing } }
+
+    /// Shows how the connection to the pivot stands.
     ///
-    /// - Returns: whether that is news.
-    public func show(connectionFault fault: NodeFault?) -> Bool {
+    /// - Returns: how it stood before.
+    @discardableResult
+    public func show(_ standing: ConnectionStanding) -> ConnectionStanding {
         published.withLock { state in
-            defer { state.connectionFault = fault }
-            return state.connectionFault != fault
+            defer { state.connection = standing }
+            return state.connection
         }
     }
-
-    /// Shows why pushes do not arrive; nil when they do.
-    ///
-    /// - Returns: whether that is news.
-    public func show(pushFault fault: NodeFault?) -> Bool {
-        published.withLock { state in
-            defer { state.pushFault = fault }
-            return state.pushFault != fault
-        }
-    }
-
-    /// Whether everything that the pivot had at a place is here.
-    public func holds(_ place: Cursor) -> Bool { Self.isAt(cursor, place) }
 
     // MARK: A pivot change
 

@@ -50,12 +50,8 @@ public final class NodeSpace: SpaceStore {
         var isReady: Bool
         var outboxCount: UInt64
         var fault: NodeFault?
-        /// What the pivot's answers say while nothing reaches the core.
-        var connectionFault: NodeFault?
-        /// Why what is pushed does not arrive.
-        var pushFault: NodeFault?
-        /// Whether the log's stream is open.
-        var isFollowing = false
+        /// How the connection to the pivot stands, while nothing reaches the core.
+        var connection = ConnectionStanding()
         /// Its outbox was sealed: what would still be written nobody would ever see.
         var isLeft = false
         /// It may be about to be left: nothing of it is served until its pivot was asked.
@@ -195,6 +191,9 @@ public final class NodeSpace: SpaceStore {
 
     // MARK: For the replication client
 
+    /// What time it is here.
+    public var now: Now { clock.now() }
+
     /// Tells the node what came from its pivot.
     public func deliver(_ input: NodeInput) { deliver(input) {} }
 
@@ -253,17 +252,6 @@ public final class NodeSpace: SpaceStore {
     public var replica: ReplicaID { published.withLock { $0.replica } }
     public var author: AuthorID { signer.author }
     public var records: SpaceRecords { published.withLock { $0.records } }
-    /// Whether the pivot's log comes as it grows.
-    public var isFollowing: Bool { published.withLock { $0.isFollowing } }
-
-    /// - Returns: whether that is news.
-    public func show(isFollowing: Bool) -> Bool {
-        published.withLock { state in
-            defer { state.isFollowing = isFollowing }
-            return state.isFollowing != isFollowing
-        }
-    }
-
     /// A snapshot that is coming in; nil when none is.
     public var intake: IntakeStatus? { published.withLock { $0.intake } }
 

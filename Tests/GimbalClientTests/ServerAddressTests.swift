@@ -1,4 +1,5 @@
 import GimbalClient
+import GimbalWire
 import Testing
 
 /// How the URL of a server is read.

@@ -92,7 +92,7 @@ struct ExchangeTests {
     func late() throws {
         var talk = following()
         let stream = try #require(talk.request(where: \.isLog))
-        talk.take(.directed(.follow(withOwnBodies: true)))
+        talk.take(.follow(withOwnBodies: true))
         #expect(talk.request(where: \.isLog) == nil && !talk.exchange.standing.isFollowing)
         talk.take(.ended(stream))
         talk.take(.failed(stream, .unanswered))
@@ -167,13 +167,13 @@ struct ExchangeTests {
     func tooLarge() {
         var talk = following()
         let refusal = Exchange.Refusal(status: 413, isOfServer: false, sentence: "413", retryAfter: nil)
-        talk.take(.directed(.push(number: 1, .start, firstSequences: [1, 9])))
+        talk.take(.push(number: 1, deltas: 2))
         talk.fail(.refused(refusal), \.isPush)
         #expect(talk.exchange.standing.pushFault == nil && talk.alarm.map { $0 > talk.now + 5_000 } ?? true)
         guard case .pushFailed(1, true)? = talk.fed.first else { Issue.record("the core makes smaller ones"); return }
         var pauses: [UInt64] = []
         for number in 2...9 {
-            talk.take(.directed(.push(number: UInt64(number), .start, firstSequences: [1])))
+            talk.take(.push(number: UInt64(number), deltas: 1))
             let begin = talk.now
             talk.fail(.refused(refusal), \.isPush)
             #expect(talk.exchange.standing.pushFault?.code == "push-refused")
@@ -184,7 +184,7 @@ struct ExchangeTests {
             pauses.append(talk.now - begin)
         }
         #expect(pauses[0] <= 1_000 && pauses[7] > 25_000 && pauses.allSatisfy { $0 <= 60_000 })
-        talk.take(.directed(.push(number: 10, .start, firstSequences: [1])))
+        talk.take(.push(number: 10, deltas: 1))
         talk.reply(Talk.answer(.accepted), to: \.isPush)
         #expect(talk.exchange.standing.pushFault == nil)
     }
@@ -216,7 +216,7 @@ struct ExchangeTests {
     @Test("the log's end is asked for until it is known")
     func investigation() {
         var talk = following()
-        talk.take(.directed(.investigate))
+        talk.take(.investigate)
         talk.fail(.unanswered) { $0 == .place }
         #expect(talk.fed.isEmpty)
         while talk.request(where: { $0 == .place }) == nil { _ = talk.sleep() }

@@ -71,10 +71,11 @@ struct PushMeter: Sendable {
 
     func answered(_ verdict: Answer.Verdict) { counter(.verdicts, "verdict", verdict.rawValue).increment() }
 
-    /// A node's push that somebody answered without the pivot's signature.
-    func refused(status: Int) { counter(.verdicts, "verdict", "status-\(status)").increment() }
-
-    func unanswered() { counter(.verdicts, "verdict", "unanswered").increment() }
+    /// A node's push that nobody answered, or somebody without the pivot's signature.
+    func failed(_ failure: Exchange.Failure) {
+        let verdict = if case .refused(let refusal) = failure { "status-\(refusal.status)" } else { "unanswered" }
+        counter(.verdicts, "verdict", verdict).increment()
+    }
 
     func refused(_ reasons: [String]) { for reason in reasons { counter(.refusedOperations, "reason", reason).increment() } }
 

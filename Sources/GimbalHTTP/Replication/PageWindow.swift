@@ -4,8 +4,10 @@ import Synchronization
 /// behind a busy log catches up by the hundred, and one that follows it waits for nothing.
 final class PageWindow: Sendable {
     private struct State {
-        var pages = 0
+        /// Bytes of each page that is in, in the order of their coming.
+        var pages: [Int] = []
         var bytes = 0
+        var isClosed = false
         /// Who waits for room, or for the end.
         var waiting: (fits: @Sendable (_ pages: Int, _ bytes: Int) -> Bool, CheckedContinuation<Void, Never>)?
     }
@@ -19,19 +21,29 @@ final class PageWindow: Sendable {
     func enter(_ size: Int) async {
         await wait { pages, bytes in pages == 0 || (pages < Self.pageLimit && bytes + size <= Self.byteLimit) }
         state.withLock { state in
-            state.pages += 1
+            state.pages.append(size)
             state.bytes += size
         }
     }
 
-    /// The page is on disk, or was refused.
-    func leave(_ size: Int) {
+    /// The page that came first of those that are in is on disk, or was refused.
+    func leave() {
         let woken = state.withLock { state -> CheckedContinuation<Void, Never>? in
-            state.pages -= 1
-            state.bytes -= size
-            guard let waiting = state.waiting, waiting.fits(state.pages, state.bytes) else { return nil }
+            guard !state.pages.isEmpty else { return nil }
+            state.bytes -= state.pages.removeFirst()
+            guard let waiting = state.waiting, waiting.fits(state.pages.count, state.bytes) else { return nil }
             state.waiting = nil
             return waiting.1
+        }
+        woken?.resume()
+    }
+
+    /// Nobody waits for it any more: what is in it may never leave.
+    func close() {
+        let woken = state.withLock { state in
+            state.isClosed = true
+            defer { state.waiting = nil }
+            return state.waiting?.1
         }
         woken?.resume()
     }
@@ -42,7 +54,7 @@ final class PageWindow: Sendable {
     private func wait(until fits: @escaping @Sendable (_ pages: Int, _ bytes: Int) -> Bool) async {
         await withCheckedContinuation { continuation in
             let isThere = state.withLock { state in
-                guard !fits(state.pages, state.bytes) else { return true }
+                guard !state.isClosed, !fits(state.pages.count, state.bytes) else { return true }
                 state.waiting = (fits, continuation)
                 return false
             }

@@ -59,7 +59,7 @@ final class PivotConnection: Sendable {
     /// only one there.
     static func discoverSpace(_ client: SignedClient, wanted: String? = nil, known: SpaceID? = nil) async throws -> SpaceID {
         let response = try await reaching {
-            try await client.get(ReplicationPath.spaces, deadline: client.deadline(Pauses.answer))
+            try await client.get(ReplicationPath.spaces, deadline: client.deadline(Patience.answer))
         }
         let body = try await reaching { try await response.body.collect(upTo: 1 << 16) }
         guard response.status == .ok,
@@ -82,7 +82,7 @@ final class PivotConnection: Sendable {
     /// Fetches the root's word for the pivot's key.
     func fetchCertificate() async throws -> SignedPayload {
         let response = try await reaching {
-            try await client.get(ReplicationPath.certificate(space), deadline: client.deadline(Pauses.answer))
+            try await client.get(ReplicationPath.certificate(space), deadline: client.deadline(Patience.answer))
         }
         let bytes = try await body(of: response, limit: 4096)
         let type = response.headers.first(name: "content-type")
@@ -107,12 +107,12 @@ final class PivotConnection: Sendable {
     func join(reachableAt: String?) async throws -> Answer {
         let body = ReplicationPath.JoinBody(reachableAt: reachableAt)
         let bytes = reachableAt == nil ? [] : Array(try JSONEncoder().encode(body))
-        return try await ask("POST", ReplicationPath.join(space), body: bytes, timeout: Pauses.join)
+        return try await ask("POST", ReplicationPath.join(space), body: bytes, timeout: Patience.join)
     }
 
     func push(_ request: PushRequest) async throws -> Answer {
         let body = request.encoded
-        return try await ask("POST", ReplicationPath.push(space), body: body, timeout: Pauses.push(bytes: body.count))
+        return try await ask("POST", ReplicationPath.push(space), body: body, timeout: Patience.push(bytes: body.count))
     }
 
     /// Where the log ends now.

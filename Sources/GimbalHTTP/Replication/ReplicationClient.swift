@@ -1,40 +1,36 @@
-import AsyncHTTPClient
 import GimbalCRDT
-import GimbalClient
 import GimbalReplication
 import GimbalStore
 import GimbalWire
 import Logging
-import NIOCore
 import ServiceLifecycle
 import Synchronization
 
-/// Keeps one node of a space in touch with its pivot: joins, follows the log, passes on what the node's core says is to be
-/// pushed, and begins again whenever something fails.
+/// Carries out the `Exchange` of one node over HTTP: a task for each request, a sleeper for the alarm, a line in the log for what
+/// an operator has to know. It decides nothing.
 ///
-/// What becomes of data the core decides alone. Here is decided when the pivot is asked again (`Pauses`), that a log which does
-/// not go back far enough is replaced by a snapshot, and what an operator is shown of the connection: a fault that came of
-/// the opening goes when a stream is open; one that came of the stream goes with a page that is right, or when the pivot
-/// signs that there is none to come.
-final class ReplicationClient: Service {
-    private let node: NodeSpace
-    private let connection: PivotConnection
-    private let logger: Logger
-    private let isInDoubt = Mutex(false)
-    private let following = Mutex<Task<Ending, Never>?>(nil)
-    private let reachableAt: String?
-    /// The wait after a failure, which a trigger ends.
-    private let pause = Mutex<Task<Void, Never>?>(nil)
-    private let lastTrigger = Mutex(NIODeadline.uptimeNanoseconds(0))
-    private let pushes: PushSender
-    /// Whether the fault that is shown came of a stream's pages.
-    private let isOfPages = Mutex(false)
+/// It is also what reads are made fresh with, from before the pivot was reached for the first time.
+final class ReplicationClient: Service, FreshnessSource {
+    let node: NodeSpace
+    let connection: PivotConnection
+    let reachableAt: String?
+    let logger: Logger
+    let meter: PushMeter
+    private let state = Mutex(State())
 
-    /// How one life of the stream ended.
-    private struct Ending {
-        var wasOpen = false
-        /// What the other side asked for.
-        var retryAfter: Duration?
+    private struct State {
+        var exchange = Exchange()
+        /// What is still to be carried out, in its order, by whoever is at it.
+        var directives: [Exchange.Directive] = []
+        var isCarryingOut = false
+        var requests: [Exchange.RequestID: Task<Void, Never>] = [:]
+        /// Pages of a stream that are on their way to the disk.
+        var windows: [Exchange.RequestID: PageWindow] = [:]
+        var pushes: [UInt64: PushRequest] = [:]
+        var reads: [Exchange.ReadID: @Sendable (Freshness) -> Void] = [:]
+        var lastRead: Exchange.ReadID = 0
+        var alarm: Task<Void, Never>?
+        var isEnded = false
     }
 
     init(node: NodeSpace, connection: PivotConnection, reachableAt: String?, logger: Logger) {
@@ -42,232 +38,183 @@ final class ReplicationClient: Service {
         self.connection = connection
         self.reachableAt = reachableAt
         self.logger = logger
-        pushes = PushSender(node, connection, logger)
+        meter = PushMeter(node.space)
     }
 
     func run() async throws {
         await cancelWhenGracefulShutdown {
-            await withTaskGroup(of: Void.self) { group in
-                group.addTask { await self.obey() }
-                await self.keepFollowing()
-                group.cancelAll()
+            self.take(.started)
+            for await command in self.node.commands {
+                guard !Task.isCancelled else { break }
+                self.obey(command)
+            }
+        }
+        end()
+    }
+
+    /// The trigger: somebody says that the pivot has something new.
+    func pull() { take(.triggered) }
+
+    func refresh(completion: @escaping @Sendable (Freshness) -> Void) {
+        let read = state.withLock { state in
+            state.lastRead += 1
+            state.reads[state.lastRead] = completion
+            return state.lastRead
+        }
+        take(.read(read))
+    }
+
+    private func obey(_ command: NodeCommand) {
+        switch command {
+        case .push(let request, let number):
+            state.withLock { $0.pushes = [number: request] }
+            take(.push(number: number, deltas: request.deltas.count))
+        case .follow(let withOwnBodies): take(.follow(withOwnBodies: withOwnBodies))
+        case .investigate: take(.investigate)
+        case .fault(let fault):
+            logger.error("replication fault", metadata: ["code": "\(fault.code)", "detail": "\(fault.detail)"])
+            take(.raised(fault))
+        case .faultCleared:
+            logger.notice("replication works again")
+            take(.cleared)
+        }
+    }
+
+    // MARK: The exchange
+
+    /// Steps, and carries out what that leads to. Of several threads that step at once one carries out for all, so that directives keep
+    /// their order.
+    func take(_ input: Exchange.Input) {
+        let view = Exchange.NodeView(
+            cursor: node.cursor, incarnation: node.replica.incarnation, fault: node.coreFault,
+            isStorageFailing: node.isStorageFailing)
+        let now = node.now
+        let isCarriedOut = state.withLock { state in
+            guard !state.isEnded else { return true }
+            var random = SystemRandomNumberGenerator()
+            state.directives += state.exchange.step(input, of: view, now: now, using: &random)
+            defer { state.isCarryingOut = true }
+            return state.isCarryingOut
+        }
+        guard !isCarriedOut else { return }
+        while let directives = nextDirectives() {
+            for directive in directives { carryOut(directive) }
+        }
+    }
+
+    private func nextDirectives() -> [Exchange.Directive]? {
+        state.withLock { state in
+            guard !state.directives.isEmpty else {
+                state.isCarryingOut = false
+                return nil
+            }
+            defer { state.directives = [] }
+            return state.directives
+        }
+    }
+
+    private func carryOut(_ directive: Exchange.Directive) {
+        switch directive {
+        case .send(let request, let id): begin(request, id)
+        case .abandon(let id):
+            let (request, window) = state.withLock { ($0.requests.removeValue(forKey: id), $0.windows.removeValue(forKey: id)) }
+            request?.cancel()
+            window?.close()
+        case .feed(let input): node.deliver(input)
+        case .apply(let page, let id):
+            let window = state.withLock { $0.windows[id] }
+            node.apply(page) { window?.leave() }
+        case .answerFromCopy(let reads): for read in completions(of: reads) { read(.local) }
+        case .answer(let reads, let place):
+            let completions = completions(of: reads)
+            node.whenReached(place) { for read in completions { read(.pivot) } }
+        case .wake(let time): wake(at: time)
+        case .show(let standing): show(standing)
+        case .note(let text): logger.warning("joined, with a reservation", metadata: ["detail": "\(text)"])
+        }
+    }
+
+    private func begin(_ request: Exchange.Request, _ id: Exchange.RequestID) {
+        let push: PushRequest? = if case .push(let number) = request { state.withLock { $0.pushes[number] } } else { nil }
+        // Held while it begins, so that it does not end before it is known.
+        state.withLock { state in
+            guard !state.isEnded else { return }
+            state.requests[id] = Task {
+                await self.perform(request, push, id)
+                self.state.withLock { state in
+                    state.requests[id] = nil
+                    state.windows[id] = nil
+                }
             }
         }
     }
 
-    // MARK: Commands of the node
+    private func completions(of reads: [Exchange.ReadID]) -> [@Sendable (Freshness) -> Void] {
+        state.withLock { state in reads.compactMap { state.reads.removeValue(forKey: $0) } }
+    }
 
-    private func obey() async {
-        for await command in node.commands {
-            guard !Task.isCancelled else { return }
-            switch command {
-            case .push(let request, let number): Task { await pushes.send(request, number) }
-            case .follow(let withOwnBodies):
-                isInDoubt.withLock { $0 = withOwnBodies }
-                following.withLock { $0?.cancel() }
-            case .investigate: Task { await investigate() }
-            case .fault(let fault):
-                logger.error("replication fault", metadata: ["code": "\(fault.code)", "detail": "\(fault.detail)"])
-                pushes.unwanted()
-            case .faultCleared:
-                logger.notice("replication works again")
-                pushes.wanted()
+    private func wake(at time: UInt64) {
+        let alarm = Task {
+            let now = node.now.steadyMilliseconds
+            if time > now { guard (try? await Task.sleep(for: .milliseconds(time - now))) != nil else { return } }
+            self.take(.alarm)
+        }
+        let earlier = state.withLock { state in
+            defer { state.alarm = alarm }
+            return state.alarm
+        }
+        earlier?.cancel()
+    }
+
+    /// Opens the window of a stream's pages.
+    func window(of id: Exchange.RequestID) -> PageWindow {
+        state.withLock { state in
+            let window = PageWindow()
+            state.windows[id] = window
+            return window
+        }
+    }
+
+    /// Reads that wait are answered from the copy, and nothing is asked any more.
+    private func end() {
+        let (tasks, alarm, reads) = state.withLock { state in
+            state.isEnded = true
+            defer { (state.requests, state.alarm, state.reads) = ([:], nil, [:]) }
+            return (state.requests.values.map(\.self), state.alarm, state.reads.values.map(\.self))
+        }
+        for task in tasks { task.cancel() }
+        alarm?.cancel()
+        for read in reads { read(.local) }
+        node.show(ConnectionStanding())
+    }
+
+    // MARK: What an operator has to know
+
+    /// Once for each change.
+    private func show(_ standing: ConnectionStanding) {
+        let before = node.show(standing)
+        if standing.fault != before.fault {
+            if let fault = standing.fault {
+                logger.error(
+                    "the pivot does not serve this node", metadata: ["code": "\(fault.code)", "detail": "\(fault.detail)"])
+            } else {
+                logger.notice("the pivot serves this node again")
             }
         }
-    }
-
-    private func investigate() async {
-        var backoff = Backoff(Pauses.asking)
-        while !Task.isCancelled {
-            if let answer = try? await connection.place(timeout: Pauses.placeAnew), answer.verdict == .current {
-                return node.deliver(.investigate(until: answer.place))
-            }
-            try? await Task.sleep(for: backoff.next())
-        }
-    }
-
-    // MARK: Following
-
-    private func keepFollowing() async {
-        var backoff = Backoff(Pauses.following)
-        while !Task.isCancelled {
-            // What comes could not be kept: the pivot is asked once it can be.
-            while node.isStorageFailing, !Task.isCancelled { try? await Task.sleep(for: .milliseconds(200)) }
-            let attempt = Task { await self.follow() }
-            following.withLock { $0 = attempt }
-            let ending = await withTaskCancellationHandler {
-                await attempt.value
-            } onCancel: {
-                attempt.cancel()
-            }
-            // A stream whose pages are refused was no success, however well it opens.
-            if case .badPage = node.fetchFault {} else if ending.wasOpen { backoff = Backoff(Pauses.following) }
-            guard !Task.isCancelled else { return }
-            let delay = max(backoff.next(), ending.retryAfter ?? .zero)
-            let pause = Task<Void, Never> { _ = try? await Task.sleep(for: delay) }
-            self.pause.withLock { $0 = pause }
-            await withTaskCancellationHandler {
-                await pause.value
-            } onCancel: {
-                pause.cancel()
+        if standing.pushFault != before.pushFault {
+            if let fault = standing.pushFault {
+                logger.error(
+                    "what is written here does not reach the pivot",
+                    metadata: ["code": "\(fault.code)", "detail": "\(fault.detail)", "outbox": "\(node.outboxCount)"])
+            } else {
+                logger.notice("what is written here reaches the pivot again")
             }
         }
-    }
-
-    /// Somebody says that the pivot has something: anybody may, so it only makes this node ask, at most once a second.
-    func pull() {
-        let now = NIODeadline.now()
-        let isNew = lastTrigger.withLock { last in
-            guard now >= last + .seconds(1) else { return false }
-            last = now
-            return true
-        }
-        guard isNew else { return }
-        guard node.isFollowing else {
-            pause.withLock { $0?.cancel() }
-            return
-        }
-        Task { await self.checkStream() }
-    }
-
-    /// A stream whose pivot is gone looks open from here until its next sign of life is overdue.
-    private func checkStream() async {
-        guard let answer = try? await connection.place(timeout: Pauses.place), answer.verdict == .current else { return }
-        try? await Task.sleep(for: .seconds(1))
-        if node.cursor.position < answer.place.position { following.withLock { $0?.cancel() } }
-    }
-
-    /// One life of the stream.
-    private func follow() async -> Ending {
-        var ending = Ending()
-        do {
-            try await follow(&ending)
-        } catch is CancellationError {
-            // The core wants another stream.
-            ending.wasOpen = true
-        } catch {
-            logger.debug("following failed", metadata: ["error": "\(error)"])
-            if case PivotError.status(let refusal) = error { ending.retryAfter = refusal.retryAfter }
-            if let fault = NodeFault(error) { show(fault, ofPages: ending.wasOpen) }
-        }
-        return ending
-    }
-
-    private func follow(_ ending: inout Ending) async throws {
-        node.remember(certificate: try await connection.fetchCertificate())
-        let joined = try await connection.join(reachableAt: reachableAt)
-        if joined.verdict == .accepted, !joined.detail.isEmpty {
-            logger.warning("joined, with a reservation", metadata: ["detail": "\(joined.detail)"])
-        }
-        guard joined.verdict == .accepted else { return show(.refused(joined.verdict, detail: joined.detail)) }
-        node.deliver(.joined(place: joined.place))
-        let ownBodies = isInDoubt.withLock { $0 }
-        let query = ReplicationPath.LogQuery(
-            cursor: node.cursor, ownIncarnation: ownBodies ? nil : node.replica.incarnation, isFollowing: true)
-        switch try await connection.log(query) {
-        case .refused(let answer) where answer.verdict == .gone:
-            ending.wasOpen = try await takeSnapshot()
-        case .refused(let answer) where answer.verdict == .refill:
-            show(.pivotLost(detail: answer.detail))
-        case .refused(let answer):
-            show(.refused(answer.verdict, detail: answer.detail))
-        case .stream(let body):
-            ending.wasOpen = true
-            if !isOfPages.withLock({ $0 }) { show(nil) }
-            mend(at: joined.place)
-            setConnected(true)
-            defer { setConnected(false) }
-            let watch = Task { await watchPivot() }
-            defer { watch.cancel() }
-            try await consume(body)
-        }
-    }
-
-    /// The pivot says where its log ends: where everything is here, nothing of the stream is damaged.
-    private func mend(at place: Cursor) {
-        if isOfPages.withLock({ $0 }), node.holds(place) { show(nil) }
-    }
-
-    /// The log does not go back to this node's cursor: everything is taken as it is now, beside what the node serves meanwhile.
-    ///
-    /// - Returns: whether it got on; what is staged is not lost when it fails.
-    private func takeSnapshot() async throws -> Bool {
-        let intake = try SnapshotIntake(node, from: try connection.knownPivot())
-        let place = try await intake.place
-        let begin = ContinuousClock.now
-        logger.notice("taking a snapshot", metadata: ["from": "\(place.map { "\($0.section)" } ?? "its beginning")"])
-        guard case .stream(let body) = try await connection.snapshot(place) else {
-            logger.notice("the pivot has another snapshot by now")
-            try await intake.discard()
-            return false
-        }
-        var frames = FrameReader()
-        var frameCount = 0
-        for try await chunk in body {
-            try Task.checkCancellation()
-            frames.append(chunk)
-            while let frame = try frames.next() {
-                try await intake.take(frame)
-                frameCount += 1
-            }
-        }
-        guard try await intake.finish() else { throw PivotError.unreachable("the snapshot ended early") }
-        logger.notice(
-            "snapshot installed",
-            metadata: [
-                "position": "\(node.cursor.position)", "frames": "\(frameCount)", "seconds": "\(ContinuousClock.now - begin)",
-            ])
-        return true
-    }
-
-    /// What an operator has to see, once for each change.
-    private func show(_ fault: NodeFault?, ofPages: Bool = false) {
-        isOfPages.withLock { $0 = ofPages && fault != nil }
-        guard node.show(connectionFault: fault) else { return }
-        if let fault {
-            logger.error("the pivot does not serve this node", metadata: ["code": "\(fault.code)", "detail": "\(fault.detail)"])
-        } else {
-            logger.notice("the pivot serves this node again")
-        }
-    }
-
-    private func setConnected(_ isOpen: Bool) {
-        guard node.show(isFollowing: isOpen) else { return }
-        if isOpen {
+        guard standing.isFollowing != before.isFollowing else { return }
+        if standing.isFollowing {
             logger.notice("following the pivot", metadata: ["url": "\(connection.url)", "outbox": "\(node.outboxCount)"])
-        } else if !Task.isCancelled {
+        } else {
             logger.notice("lost the pivot: reads and writes go on here", metadata: ["url": "\(connection.url)"])
         }
-    }
-
-    private func watchPivot() async {
-        while !Task.isCancelled {
-            do {
-                let answer = try await connection.place(timeout: Pauses.placeAnew)
-                if answer.verdict == .current { mend(at: answer.place) }
-            } catch {
-                // One that is merely away shows by its stream.
-                if case PivotError.untrusted = error, let fault = NodeFault(error) { show(fault, ofPages: true) }
-            }
-            try? await Task.sleep(for: Pauses.watch)
-        }
-    }
-
-    /// Pages are verified while those before are being applied.
-    private func consume(_ body: some AsyncSequence<ByteBuffer, any Error>) async throws {
-        var frames = FrameReader()
-        let window = PageWindow()
-        for try await chunk in body {
-            try Task.checkCancellation()
-            frames.append(chunk)
-            while let bytes = try frames.next() {
-                guard !bytes.isEmpty else { continue }
-                let page = try await connection.verify(page: bytes)
-                show(nil)
-                await window.enter(bytes.count)
-                node.apply(page) { window.leave(bytes.count) }
-            }
-        }
-        await window.drained()
     }
 }

@@ -56,6 +56,6 @@ struct WayRefusal: Hashable, Sendable {
             guard let date = format.date(from: text) else { return nil }
             seconds = max(0, date.timeIntervalSince(now))
         }
-        return min(.seconds(seconds), Pauses.greatestRetryAfter)
+        return min(.seconds(seconds), Patience.greatestRetryAfter)
     }
 }

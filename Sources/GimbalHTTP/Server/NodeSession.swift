@@ -112,14 +112,19 @@ final class NodeSession: Service {
             clockSkew: { [weak self] in self?.node?.pivotClock.offsetMilliseconds.map { -$0 } })
     }
 
-    /// The source of freshness that a host asks before reads of this node.
-    private func connected(_ node: NodeSpace) -> SyncOnRead {
-        // Without it the pivot is asked for it.
-        let stored = try? node.certificate
-        let pivot = stored.flatMap { try? Certificate(verifying: $0, SodiumPrimitives()) }
-        return SyncOnRead(
-            node: node,
-            connection: PivotConnection(space: node.space, client: signedClient(), pivot: pivot?.pivot, clock: node.pivotClock))
+    /// What keeps this copy in touch with its pivot, and makes its reads fresh from before that was reached.
+    private func connected(_ node: NodeSpace) -> ReplicationClient {
+        client.withLock { client in
+            if let client, client.node === node { return client }
+            // Without it the pivot is asked for it.
+            let stored = try? node.certificate
+            let pivot = stored.flatMap { try? Certificate(verifying: $0, SodiumPrimitives()) }
+            let connection = PivotConnection(
+                space: node.space, client: signedClient(), pivot: pivot?.pivot, clock: node.pivotClock)
+            let new = ReplicationClient(node: node, connection: connection, reachableAt: plan.reachableAt, logger: logger)
+            client = new
+            return new
+        }
     }
 
     // MARK: Life
@@ -135,14 +140,10 @@ final class NodeSession: Service {
     private func follow() async throws {
         let space = try await settleSpace()
         guard let node, node.space == space else { return }
-        let connection = PivotConnection(space: space, client: signedClient(), clock: node.pivotClock)
-        let freshness = SyncOnRead(node: node, connection: connection)
+        let client = connected(node)
         node.release()
-        host.update(name) { ($0.store, $0.freshness) = (node, freshness) }
+        host.update(name) { ($0.store, $0.freshness) = (node, client) }
         contact.end()
-        let client = ReplicationClient(
-            node: node, connection: connection, reachableAt: plan.reachableAt, logger: logger)
-        self.client.withLock { $0 = client }
         try await client.run()
     }
 
@@ -158,7 +159,7 @@ final class NodeSession: Service {
         let link = try SpaceLink.read(folder)
         if let link, let stored = link.spaceID, isSettled(link) { return stored }
         let patience = Task {
-            guard (try? await Task.sleep(for: Pauses.firstContact)) != nil else { return }
+            guard (try? await Task.sleep(for: Patience.firstContact)) != nil else { return }
             if !change.withLock({ $0.hasAnswered }) { serveOldCopy(link, unreached(link)) }
         }
         defer { patience.cancel() }
@@ -175,7 +176,7 @@ final class NodeSession: Service {
             } catch let error as PivotError {
                 let fault = NodeFault(error)
                 report(error, fault)
-                if fault != nil || ContinuousClock.now - begin > Pauses.firstContact {
+                if fault != nil || ContinuousClock.now - begin > Patience.firstContact {
                     serveOldCopy(link, fault ?? unreached(link))
                 }
                 try await Task.sleep(for: backoff.next())
@@ -227,7 +228,7 @@ final class NodeSession: Service {
     /// What was stored is served on, and said to be that.
     private func serveOldCopy(_ link: SpaceLink?, _ fault: NodeFault) {
         guard let node, link != nil else { return }
-        _ = node.show(connectionFault: fault)
+        node.show(ConnectionStanding(fault: fault))
         let isNew = change.withLock { change in
             defer { change.servesOldCopy = true }
             return !change.servesOldCopy

@@ -35,6 +35,10 @@ extension Exchange {
     }
 
     mutating func connect(_ turn: inout Turn) {
+        if turn.node.isStorageFailing {
+            connection.resumeAt = turn.now + Pauses.storage.milliseconds
+            return
+        }
         connection.resumeAt = nil
         connection.phase = .certifying(send(.certificate, &turn))
     }
@@ -118,7 +122,7 @@ extension Exchange {
 
     // MARK: What an operator is shown
 
-    private mutating func show(_ fault: NodeFault?, ofPages: Bool = false) {
+    mutating func show(_ fault: NodeFault?, ofPages: Bool = false) {
         connection.isFaultOfPages = ofPages && fault != nil
         standing.fault = fault
     }

@@ -82,7 +82,11 @@ extension Exchange {
         turn.directives.append(isServed ? .answer(readers, at: answer.place) : .answerFromCopy(readers))
     }
 
-    mutating func placeFailed(_ turn: inout Turn, using random: inout some RandomNumberGenerator) {
+    mutating func placeFailed(
+        _ failure: Failure, _ turn: inout Turn, using random: inout some RandomNumberGenerator
+    ) {
+        // One that is merely away shows by its stream.
+        if case .fault(let fault) = failure { show(fault, ofPages: true) }
         let readers = endQuestion(turn)
         question.wasFollowing = standing.isFollowing
         let pause = standing.isFollowing ? Pauses.away.first : question.away.next(using: &random)

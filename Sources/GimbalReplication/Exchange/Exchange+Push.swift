@@ -23,6 +23,13 @@ extension Exchange {
         mutating func retry(after pause: Duration, _ now: UInt64) { retryAt = now + pause.milliseconds }
     }
 
+    /// The core has one push in flight; a later one takes its place.
+    mutating func push(_ number: UInt64, _ deltas: Int, _ turn: inout Turn) {
+        if let earlier = pushing.request { turn.directives.append(.abandon(earlier)) }
+        pushing.begin(number, count: deltas)
+        pushing.request = send(.push(number: number), &turn)
+    }
+
     mutating func pushAnswered(_ reply: Reply, _ turn: inout Turn) {
         guard case .answer(let answer) = reply else { return }
         pushing.request = nil

@@ -27,7 +27,8 @@ public struct Exchange: Sendable {
         case join
         /// Where the log ends.
         case place
-        case push(number: UInt64, cursor: Cursor, firstSequences: [UInt64])
+        /// What the core directed to be sent under this number.
+        case push(number: UInt64)
         /// The log from a cursor on, as it grows. Deltas of the node's own incarnation come as receipts, unless that is nil.
         case log(Cursor, ownIncarnation: UInt64?)
         /// The space as it is, or the rest of what is staged of it.
@@ -82,8 +83,15 @@ public struct Exchange: Sendable {
         case page(RequestID, NodePage)
         /// The stream came to its end.
         case ended(RequestID)
-        /// What the core directs; other directives are no matter of the exchange.
-        case directed(NodeDirective)
+        /// The core directs to push so many deltas; a push before it is forgotten.
+        case push(number: UInt64, deltas: Int)
+        /// The core wants another stream, with the bodies of own deltas where they are in doubt.
+        case follow(withOwnBodies: Bool)
+        /// The core wants to know where the log ends.
+        case investigate
+        /// The core holds something against the pivot, or the pivot against what was pushed.
+        case raised(NodeFault)
+        case cleared
         /// Somebody says that the pivot has something new.
         case triggered
         case read(ReadID)
@@ -116,11 +124,14 @@ public struct Exchange: Sendable {
         public var incarnation: UInt64
         /// What the core holds against the pivot.
         public var fault: NodeFault?
+        /// Whether what the pivot says could not be kept now.
+        public var isStorageFailing: Bool
 
-        public init(cursor: Cursor, incarnation: UInt64, fault: NodeFault?) {
+        public init(cursor: Cursor, incarnation: UInt64, fault: NodeFault?, isStorageFailing: Bool = false) {
             self.cursor = cursor
             self.incarnation = incarnation
             self.fault = fault
+            self.isStorageFailing = isStorageFailing
         }
     }
 
@@ -145,7 +156,11 @@ public struct Exchange: Sendable {
         case .failed(let id, let failure): failed(id, failure, &turn, using: &random)
         case .page(let id, let page): take(page, of: id, &turn)
         case .ended(let id): ended(id, &turn, using: &random)
-        case .directed(let directive): obey(directive, &turn, using: &random)
+        case .push(let number, let deltas): push(number, deltas, &turn)
+        case .follow(let withOwnBodies): followAnew(withOwnBodies: withOwnBodies, &turn, using: &random)
+        case .investigate: question.isInvestigating = true
+        case .raised: pushing.retry(after: pushing.unwanted.next(using: &random), turn.now)
+        case .cleared: pushing.unwanted = Backoff(Pauses.unwanted)
         case .triggered: trigger(&turn)
         case .read(let id): read(id, &turn)
         case .alarm: alarm = nil
@@ -187,26 +202,9 @@ public struct Exchange: Sendable {
         if id == pushing.request {
             pushFailed(failure, &turn, using: &random)
         } else if id == question.request {
-            placeFailed(&turn, using: &random)
+            placeFailed(failure, &turn, using: &random)
         } else if id == connection.phase.request {
             connectionFailed(failure, &turn, using: &random)
-        }
-    }
-
-    private mutating func obey(
-        _ directive: NodeDirective, _ turn: inout Turn, using random: inout some RandomNumberGenerator
-    ) {
-        switch directive {
-        case .push(let number, let cursor, let firstSequences):
-            // The core has one push in flight; a later one takes its place.
-            if let earlier = pushing.request { turn.directives.append(.abandon(earlier)) }
-            pushing.begin(number, count: firstSequences.count)
-            pushing.request = send(.push(number: number, cursor: cursor, firstSequences: firstSequences), &turn)
-        case .follow(let withOwnBodies): followAnew(withOwnBodies: withOwnBodies, &turn, using: &random)
-        case .investigate: question.isInvestigating = true
-        case .fault: pushing.retry(after: pushing.unwanted.next(using: &random), turn.now)
-        case .faultCleared: pushing.unwanted = Backoff(Pauses.unwanted)
-        default: break
         }
     }
 
@@ -242,5 +240,5 @@ public struct ConnectionStanding: Hashable, Sendable {
     /// Why pushes do not arrive.
     public var pushFault: NodeFault?
 
-    public init() {}
+    public init(fault: NodeFault? = nil) { self.fault = fault }
 }

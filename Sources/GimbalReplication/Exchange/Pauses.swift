@@ -1,8 +1,10 @@
+import GimbalWire
+
 /// Every wait of a node for its pivot, in one place. Those that repeat grow while what they wait for fails, are scattered, so
 /// that a fleet does not come back all at once, and begin anew after a success (`Backoff`).
 public enum Pauses {
     /// Before the pivot is asked again that did not let this node follow, or whose stream ended.
-    static let following = Backoff.Range(first: .milliseconds(200), greatest: .seconds(5))
+    public static let following = Backoff.Range(first: .milliseconds(200), greatest: .seconds(5))
     /// Before a push is sent again that nobody answered.
     static let pushing = Backoff.Range(first: .milliseconds(500), greatest: .seconds(5))
     /// The same where something on the way answered, or a pivot that is in trouble.
@@ -15,39 +17,16 @@ public enum Pauses {
     static let away = Backoff.Range(first: .milliseconds(500), greatest: .seconds(5))
     /// How often a node that nobody reads asks where its pivot is and what its clock says, for people to see.
     static let watch = Duration.seconds(10)
+    /// While the own storage fails, until it is looked at again.
+    static let storage = Duration.milliseconds(200)
     /// Between triggers that count.
     static let trigger = Duration.seconds(1)
     /// How long a stream has to bring what a trigger told of.
     static let streamCheck = Duration.seconds(1)
+    /// Before a pivot change is tried again that the disk did not take.
+    public static let changing = Backoff.Range(first: .seconds(5), greatest: .seconds(60))
     /// While no stream is open, reads do not wait for a question that is older.
     static let questionPatience = Duration.seconds(1)
-}
-
-/// The waits between attempts: each twice as long as the last, and anything from half of that to the whole, so that clients do
-/// not come back all at once.
-public struct Backoff: Hashable, Sendable {
-    public struct Range: Hashable, Sendable {
-        public var first: Duration
-        public var greatest: Duration
-
-        public init(first: Duration, greatest: Duration) {
-            self.first = first
-            self.greatest = greatest
-        }
-    }
-
-    private let range: Range
-    private var delay: Duration
-
-    public init(_ range: Range) {
-        self.range = range
-        delay = range.first
-    }
-
-    public mutating func next(using random: inout some RandomNumberGenerator) -> Duration {
-        defer { delay = min(delay * 2, range.greatest) }
-        return delay * Double.random(in: 0.5...1, using: &random)
-    }
 }
 
 extension Duration {
