@@ -33,7 +33,6 @@ LONG_LINES = {
 # Lines of files that are over the bound.
 LONG_FILES = {
     # Half of it moves into the exchange as a value.
-    "Sources/GimbalStore/NodeSpace.swift": 402,
     # List, filter and live changes are one class.
     "Sources/GimbalHTTP/Page/keylist.js": 437,
 }

@@ -82,8 +82,8 @@ final class ReplicationClient: Service, FreshnessSource {
 
     // MARK: The exchange
 
-    /// Steps, and carries out what that leads to. Of several threads that step at once one carries out for all, so that directives keep
-    /// their order.
+    /// Steps, and carries out what that leads to. Of several threads that step at once one carries out for all, so that
+    /// directives keep their order.
     func take(_ input: Exchange.Input) {
         let view = Exchange.NodeView(
             cursor: node.cursor, incarnation: node.replica.incarnation, fault: node.coreFault,
