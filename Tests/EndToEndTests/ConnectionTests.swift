@@ -28,8 +28,8 @@ struct ConnectionTests {
                 ("GET /things/* HTTP/1.1\r\nHost: x\r\n\r\n", ["\"data\":7}]"]),
                 ("GET /_health/live HTTP/1.1\r\nHost: x\r\n\r\n", ["200 OK"]),
                 (
-                    "GET /things/* HTTP/1.1\r\nHost: x\r\n\r\nPATCH /things/half HTTP/1.1\r\nHost: x\r\n"
-                        + "Content-Length: 7\r\n\r\n{\"a\":1}GET /things/half HTTP/1.1\r\nHost: x\r\n\r\n",
+                    "GET /things/* HTTP/1.1\r\nHost: x\r\n\r\nPOST /things/half HTTP/1.1\r\nHost: x\r\n"
+                        + "Content-Length: 1\r\n\r\n7GET /things/half HTTP/1.1\r\nHost: x\r\n\r\n",
                     ["\"data\":7}]", "{\"index\":\"half\"}", "\"data\":7}"]
                 ),
             ]

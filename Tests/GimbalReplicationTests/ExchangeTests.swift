@@ -57,7 +57,7 @@ struct ExchangeTests {
     @Test("what the other side asks for counts, if it is longer")
     func retryAfter() {
         var talk = began()
-        let busy = Exchange.Refusal(status: 503, isOfServer: false, sentence: "busy", retryAfter: .seconds(40))
+        let busy = Exchange.Refusal(status: 503, code: "", sentence: "busy", retryAfter: .seconds(40))
         talk.fail(.refused(busy)) { $0 == .certificate }
         #expect(talk.exchange.standing.fault?.code == "way-refused")
         #expect(talk.sleep() == 40_000)
@@ -166,7 +166,7 @@ struct ExchangeTests {
     @Test("what is too large together goes in parts at once; alone it is a fault, tried again with growing pauses")
     func tooLarge() {
         var talk = following()
-        let refusal = Exchange.Refusal(status: 413, isOfServer: false, sentence: "413", retryAfter: nil)
+        let refusal = Exchange.Refusal(status: 413, code: "", sentence: "413", retryAfter: nil)
         talk.take(.push(number: 1, deltas: 2))
         talk.fail(.refused(refusal), \.isPush)
         #expect(talk.exchange.standing.pushFault == nil && talk.alarm.map { $0 > talk.now + 5_000 } ?? true)

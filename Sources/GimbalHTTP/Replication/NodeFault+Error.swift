@@ -13,13 +13,7 @@ extension NodeFault {
         case PivotError.leadsSeveral: self = .local(code: "space-needed", detail: "\(error)")
         case PivotError.leadsOthers: self = .local(code: "no-such-space", detail: "\(error)")
         case PivotError.leadsAnotherSpace, PivotError.leadsNoSpace: self = .refused(.wrongSpace, detail: "\(error)")
-        case PivotError.status(let refusal)
-        where (500..<600).contains(refusal.status) && (refusal.code.hasPrefix("storage-") || refusal.code.hasPrefix("store-")):
-            self = .local(code: "pivot-storage", detail: "the pivot's storage does not work: \(refusal.sentence)")
-        case PivotError.status(let refusal) where !refusal.isOfServer:
-            self = .local(code: "way-refused", detail: refusal.sentence)
-        case PivotError.status(let refusal) where (400..<500).contains(refusal.status):
-            self = .refused(.wrongSpace, detail: refusal.sentence)
+        case PivotError.status(let refusal): self.init(refusal.refusal)
         default: return nil
         }
     }

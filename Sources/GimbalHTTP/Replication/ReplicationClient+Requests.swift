@@ -96,11 +96,7 @@ extension Exchange.Failure {
     init(_ error: any Error) {
         switch error {
         case let error as WireError: self = .fault(.badPage(detail: "\(error)"))
-        case PivotError.status(let refusal):
-            self = .refused(
-                Exchange.Refusal(
-                    status: refusal.status, isOfServer: refusal.isOfServer, sentence: refusal.sentence,
-                    retryAfter: refusal.retryAfter))
+        case PivotError.status(let refusal): self = .refused(refusal.refusal)
         default: self = NodeFault(error).map { .fault($0) } ?? .unanswered
         }
     }

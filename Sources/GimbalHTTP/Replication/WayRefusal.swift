@@ -1,5 +1,6 @@
 import AsyncHTTPClient
 import Foundation
+import GimbalReplication
 import NIOCore
 import NIOHTTP1
 
@@ -25,6 +26,11 @@ struct WayRefusal: Hashable, Sendable {
 
     /// Whether a Gimbal server said it, and not something on the way.
     var isOfServer: Bool { !code.isEmpty }
+
+    /// What the exchange learns of it.
+    var refusal: Exchange.Refusal {
+        Exchange.Refusal(status: status, code: code, sentence: sentence, retryAfter: retryAfter)
+    }
 
     /// The same for the same answer, however often it comes.
     var sentence: String {

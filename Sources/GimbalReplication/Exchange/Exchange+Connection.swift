@@ -176,10 +176,19 @@ extension NodeFault {
         switch failure {
         case .unanswered: return nil
         case .fault(let fault): self = fault
-        case .refused(let refusal) where !refusal.isOfServer: self = .local(code: "way-refused", detail: refusal.sentence)
-        case .refused(let refusal) where (400..<500).contains(refusal.status):
-            self = .refused(.wrongSpace, detail: refusal.sentence)
-        case .refused: return nil
+        case .refused(let refusal): self.init(refusal)
+        }
+    }
+
+    /// The same for an answer that no pivot signed.
+    public init?(_ refusal: Exchange.Refusal) {
+        let isOfStorage = refusal.code.hasPrefix("storage-") || refusal.code.hasPrefix("store-")
+        switch refusal.status {
+        case _ where refusal.code.isEmpty: self = .local(code: "way-refused", detail: refusal.sentence)
+        case 400..<500: self = .refused(.wrongSpace, detail: refusal.sentence)
+        case 500... where isOfStorage:
+            self = .local(code: "pivot-storage", detail: "the pivot's storage does not work: \(refusal.sentence)")
+        default: return nil
         }
     }
 }

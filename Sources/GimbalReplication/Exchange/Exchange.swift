@@ -51,16 +51,16 @@ public struct Exchange: Sendable {
     /// An answer that no pivot signed: of its server, or of something on the way.
     public struct Refusal: Hashable, Sendable {
         public var status: Int
-        /// Whether a Gimbal server said it, and not something on the way.
-        public var isOfServer: Bool
+        /// The stable code of a Gimbal server; empty where something on the way said it.
+        public var code: String
         /// What came back, for people; the same for the same answer.
         public var sentence: String
         /// How long the sender shall wait, bounded.
         public var retryAfter: Duration?
 
-        public init(status: Int, isOfServer: Bool, sentence: String, retryAfter: Duration?) {
+        public init(status: Int, code: String, sentence: String, retryAfter: Duration?) {
             self.status = status
-            self.isOfServer = isOfServer
+            self.code = code
             self.sentence = sentence
             self.retryAfter = retryAfter
         }

@@ -114,7 +114,7 @@ public struct NodeServer {
 
     // MARK: Steps
 
-    /// False if its commit failed and everything is as before.
+    /// False if its commit failed; it is then what a restart would find.
     @discardableResult
     public mutating func step(_ inputs: [NodeInput], now: Now, using random: inout SeededRandom) throws(Violation) -> Bool {
         let seen = views(of: inputs)
@@ -123,6 +123,8 @@ public struct NodeServer {
         do throws(CommitFailure) {
             step = try stepper.run(inputs, now: now, using: &random)
         } catch {
+            // As a server does before it takes anything else.
+            try? stepper.reload()
             return false
         }
         if let commit = step.commit {

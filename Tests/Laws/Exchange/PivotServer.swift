@@ -37,7 +37,7 @@ public struct PivotServer {
         core.record.contains(cursor, end: core.base.position, checkpoint: disk.checkpoint(at: cursor.position))
     }
 
-    /// What the step says, or nil if its commit failed and everything is as before.
+    /// What the step says, or nil if its commit failed; it is then what a restart would find.
     public mutating func step(
         _ inputs: [PivotInput], now: Now, using random: inout SeededRandom
     ) throws(Violation) -> [PivotDirective]? {
@@ -46,7 +46,10 @@ public struct PivotServer {
             step = try stepper.run(inputs, now: now, using: &random)
         } catch {
             switch error {
-            case .commit: return nil
+            case .commit:
+                // As a server does before it takes anything else.
+                try? stepper.reload()
+                return nil
             case .violation(let violation): throw violation
             }
         }
