@@ -147,7 +147,9 @@ def hosts(pivot):
     bad = ["a b", "a/b", "a@b", "a:b", "a:1:2", "[::1", "::1", "[::1]x", "a,b", "a?b", "a#b", "é", "a\\b", ":80"]
     for target in ["/things/0", "/things/*", "/metrics", "/_health/live", "/things/0?x=1"]:
         for host in good:
-            assert ask(pivot, get(target, host=f"Host: {host}\r\n")).status == 200, (target, host)
+            # Well-formed names that are not this server's are another matter: check_browsers.py.
+            expected = 421 if "." in host.rstrip(".") and any(letter.isalpha() for letter in host) else 200
+            assert ask(pivot, get(target, host=f"Host: {host}\r\n")).status == expected, (target, host)
         for host in ["", "Host: a\r\nHost: b\r\n", "Host: h\r\nhost: h\r\n"] + [f"Host: {name}\r\n" for name in bad]:
             for request in [get(target, host=host), handshake(target, host=host)]:
                 answer = ask(pivot, request.encode())

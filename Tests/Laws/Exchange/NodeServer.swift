@@ -123,8 +123,9 @@ public struct NodeServer {
         do throws(CommitFailure) {
             step = try stepper.run(inputs, now: now, using: &random)
         } catch {
-            // As a server does before it takes anything else.
+            // As a server does before it takes anything else; then the stream begins again.
             try? stepper.reload()
+            beginStreamAgain()
             return false
         }
         if let commit = step.commit {
