@@ -44,7 +44,8 @@ struct Door: Sendable {
     }
 
     func judge(_ head: HTTPRequestHead) -> Verdict {
-        let hosts = head.headers["host"]
+        // Blanks around a value are none of it (RFC 9110 §5.5).
+        let hosts = head.headers["host"].map { $0.trimmingCharacters(in: .whitespaces) }
         let isTrusted = hosts.allSatisfy { self.hosts.allow($0) }
         // What nodes say is signed, and what they ask without a signature is no secret: they reach their pivot by whatever name
         // they were given.
