@@ -152,7 +152,9 @@ struct PivotRoutes: Sendable {
         // A log that cannot be read is said before the answer begins: a stream that ends tells a node nothing.
         _ = try pivot.page(after: query.cursor.position, receiptsFor: own)
         return Response(
-            status: .ok, headers: [.contentType: ReplicationPath.streamContentType],
+            status: .ok,
+            // nginx speaks HTTP/1.0 to a server by default, and keeps what comes in no chunks until it has a bufferful.
+            headers: [.contentType: ReplicationPath.streamContentType, .accelBuffering: "no"],
             body: ResponseBody { writer in
                 health.heard(author, address: address, position: query.cursor.position, streams: 1)
                 pivot.heard(author, position: query.cursor.position)
@@ -311,6 +313,7 @@ extension HTTPField.Name {
     static let gimbalAddress = fixed("Gimbal-Address")
     static let gimbalClockSkew = fixed(RequestSignature.clockHeader)
     static let gimbalErrorCode = fixed("Gimbal-Error")
+    static let accelBuffering = fixed("X-Accel-Buffering")
 
     static func fixed(_ name: String) -> HTTPField.Name {
         guard let name = HTTPField.Name(name) else { preconditionFailure("\(name) is a header's name") }
