@@ -135,6 +135,8 @@ def extreme_queries(pivot, member):
     _, _, number, random, position, _, _, _, _, root = cbor2.loads(head[3][0].value[2])
     cursor = f"epoch={number}-{random:x}&position={position}&root={root.hex()}"
     assert ask("snapshot", f"{cursor}&section=entries&after=0&count=0").status_code == 200
+    stream = ask("log", cursor)
+    assert stream.status_code == 200 and stream.headers["X-Accel-Buffering"] == "no", "nginx would hold the stream back"
     rows = []
     for extreme in (position + 1, 2**62 - 1, 2**62, 2**63, 2**64 - 1, 2**64, -1):
         rows += [("snapshot", f"{cursor}&section={rest}") for rest in (
