@@ -76,8 +76,10 @@ public struct PivotRecord: Hashable, Sendable {
     /// is the same; below the horizon the root is not known any more.
     ///
     /// - Parameters:
+    ///   - cursor: the one that somebody asks with.
     ///   - end: the position of the log's last entry.
     ///   - checkpoint: what is stored at the cursor's position, if anything.
+    ///   - horizon: the position of the oldest entry that the log still has.
     public func contains(_ cursor: Cursor, end: UInt64, checkpoint: Checkpoint?, horizon: UInt64 = 1) -> Bool {
         if cursor == .start { return true }
         guard let index = epochs.firstIndex(where: { $0.epoch == cursor.epoch }) else { return false }

@@ -112,9 +112,7 @@ public enum DurableFile {
         }
     }
 
-    /// Writes all of it.
-    ///
-    /// - Parameter path: for the error.
+    /// Writes all bytes to the open file, however many calls the system needs for them; `path` only names the file in an error.
     public static func append(_ bytes: some Sequence<UInt8>, to descriptor: Int32, _ path: String) throws(Failure) {
         let bytes = Array(bytes)
         var written = 0

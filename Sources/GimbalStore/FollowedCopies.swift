@@ -130,7 +130,9 @@ public struct FollowedCopies: Sendable {
 
     /// The one step in which the folder changes its space. Then the database that was followed goes.
     ///
-    /// - Parameter changed: called once the folder has changed; it closes the database that was followed.
+    /// - Parameters:
+    ///   - link: the space that is followed from now on.
+    ///   - changed: called once the folder has changed; it closes the database that was followed.
     public func follow(_ link: SpaceLink, changed: () -> Void) throws {
         var link = link
         link.leftOver = try SpaceLink.read(folder).map { [$0.folder] + ($0.leftOver ?? []) }?.filter { $0 != link.folder }

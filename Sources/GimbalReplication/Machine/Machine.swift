@@ -11,9 +11,8 @@ public protocol Machine: Sendable {
     /// What has to be loaded before these inputs can be taken in one step.
     func needs(of inputs: [Input]) -> Needs
 
-    /// Takes everything that is waiting at once: one commit for all of it.
-    ///
-    /// - Parameter facts: what `needs(of:)` asked for, of the disk as the last commit left it.
+    /// Takes everything that is waiting at once: one commit for all of it. `facts` are what `needs(of:)` asked for, of the disk
+    /// as the last commit left it.
     mutating func step(
         _ inputs: [Input], given facts: Facts, now: Now, using random: inout some RandomNumberGenerator
     ) -> Step<Commit, Directive>

@@ -6,14 +6,11 @@ public protocol MachineDisk<Machine> {
     /// Loads what a step asks for.
     mutating func facts(for needs: Machine.Needs) throws(Failure) -> Machine.Facts
 
-    /// Makes a commit durable, all of it or nothing.
-    ///
-    /// - Parameter machine: as the commit leaves it.
+    /// Makes a commit durable, all of it or nothing. `machine` is what the commit leaves.
     mutating func store(_ commit: Machine.Commit, of machine: Machine) throws(Failure)
 
-    /// The machine as it is stored now, as a restart would find it.
-    ///
-    /// - Parameter machine: before that, for what is not stored and must not begin anew.
+    /// The machine as it is stored now, as a restart would find it. What is not stored and must not begin anew is taken from
+    /// `machine`, which ran before that.
     mutating func load(after machine: Machine) throws(Failure) -> Machine
 }
 
